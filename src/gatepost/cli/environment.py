@@ -1,0 +1,49 @@
+"""What every command gets in `typer.Context.obj`: the configuration, the engine, and how to print."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import uvloop
+
+from gatepost.config.settings import Settings
+from gatepost.store.api import Maintenance, Store
+
+T = TypeVar("T")
+
+
+class Engine(Protocol):
+    """What `gatepost.app` gives to the command line, so that no command picks an engine."""
+
+    def store(self, settings: Settings) -> AbstractAsyncContextManager[Store]:
+        """The store: through the running server if there is one, else opened here. Raises StoreUnavailableError."""
+
+    def maintenance(self, settings: Settings) -> AbstractAsyncContextManager[Maintenance]:
+        """Checks and backups of the embedded store, with the server running or not."""
+
+    def restore(self, settings: Settings, backup: Path) -> None:
+        """Puts a backup in the place of an absent or empty store. Raises AlreadyExistsError, StoreCorruptError."""
+
+    def secret(self, settings: Settings) -> bytes:
+        """The installation's 32 secret octets (made at first use, mode 0600), e.g. for SCRAM salts."""
+
+    def serve(self, settings: Settings, config_file: Path | None) -> int:
+        """Runs the server until it is told to stop; returns the exit code."""
+
+
+@dataclass(slots=True)
+class Environment:
+    """One invocation of `gatepost`."""
+
+    engine: Engine
+    settings: Settings
+    config_file: Path | None
+    """None: no file was found, defaults are in force."""
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a command's async half to its end."""
+        return uvloop.run(work)

@@ -1,0 +1,65 @@
+"""What a session sees of authentication; it never holds a verifier and never compares a secret."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from gatepost.errors import DomainError
+from gatepost.model import Account, Scope
+from gatepost.net.api import Peer, TlsInfo
+
+
+class Login(Struct, frozen=True):
+    """A successful login."""
+
+    account: Account
+    credential_id: int
+    """0 for a client certificate."""
+    credential: str
+    """Its name, e.g. `main` or `Alice's phone`."""
+    mechanism: str
+    """`USER`, `PLAIN`, `SCRAM-SHA-256-PLUS`, …"""
+    folder: str = ""
+    """The mailbox named behind the address (`alice@example.com/Archive`); empty means INBOX."""
+
+
+class LoginFailedError(DomainError):
+    """No entry. `str()` is for the peer: the same for unknown user and wrong password.
+
+    `reason` is for the log: `unknown user`, `wrong password`, `disabled`, `scope`, `delayed`, `aborted`, …
+    `temporary` is True when a later try with the same credentials may succeed (SYS/TEMP, not AUTH).
+    """
+
+    def __init__(self, text: str, reason: str, login: str = "", *, temporary: bool = False) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.login = login
+        self.temporary = temporary
+
+
+class Challenge(Struct, frozen=True):
+    """The SASL server's next message, before base64; empty for "go on"."""
+
+    data: bytes
+
+
+class Dialog(Protocol):
+    """One running SASL exchange."""
+
+    async def respond(self, data: bytes | None) -> Challenge | Login:
+        """Takes the client's message (None: it sent no initial response). Raises LoginFailedError, PeerError."""
+
+
+class Authenticator(Protocol):
+    """The one door to all credentials."""
+
+    def mechanisms(self, tls: TlsInfo | None) -> tuple[str, ...]:
+        """SASL mechanisms to advertise on this connection, strongest first."""
+
+    async def password(self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str) -> Login:
+        """Checks name and password; waits out the throttle first. Raises LoginFailedError, StoreUnavailableError."""
+
+    def start(self, mechanism: str, peer: Peer, tls: TlsInfo | None, scope: Scope) -> Dialog:
+        """Begins an exchange. Raises PeerError for a mechanism that was not advertised."""

@@ -1,0 +1,101 @@
+"""What a protocol session and the driver know of each other. No socket, no event loop, no clock in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from gatepost.ports import TlsMode
+
+
+class TlsInfo(Struct, frozen=True):
+    """The encryption of a connection, as far as a session cares."""
+
+    version: str
+    """`TLSv1.3` or `TLSv1.2`."""
+    cipher: str
+    sni: str
+    resumed: bool
+    server_end_point: bytes
+    """Channel binding `tls-server-end-point` (RFC 5929 §4)."""
+    exporter: bytes
+    """Channel binding `tls-exporter` (RFC 9266); empty where the platform cannot give it."""
+    client_identity: str = ""
+    """The address in the client's verified certificate (SAN rfc822Name), if it showed one."""
+
+
+class Peer(Struct, frozen=True):
+    """Who is at the other end, and by which door they came."""
+
+    address: str
+    """IP address without brackets or zone; behind a trusted proxy, the client's own."""
+    port: int
+    service: str
+    """The row of the port table, e.g. `pop3s`."""
+    tls_mode: TlsMode
+    connection_id: str
+    """Short, unique, in every log line about this connection."""
+    cleartext_login: bool = False
+    """The administrator allows this network to log in without TLS."""
+
+
+class Machine(Protocol):
+    """A pure protocol core: bytes in, events out; replies in, bytes out."""
+
+    def receive_data(self, data: bytes) -> None:
+        """Takes octets from the peer; empty means that the peer closed its side."""
+
+    def data_to_send(self) -> bytes:
+        """Gives what is to be written, once."""
+
+
+class Flow(Protocol):
+    """The session's hands on its connection, given to it by the driver."""
+
+    @property
+    def tls(self) -> TlsInfo | None:
+        """None while the connection is in the clear."""
+
+    async def flush(self) -> None:
+        """Writes `machine.data_to_send()` and waits while the peer does not read (back-pressure).
+
+        Raises ConnectionError when the connection is gone.
+        """
+
+
+class Session(Protocol):
+    """The async half of a protocol: takes the machine's events to the store and back."""
+
+    machine: Machine
+
+    async def opened(self, flow: Flow) -> None:
+        """The connection stands (TLS done, if implicit): greet."""
+
+    async def advance(self) -> None:
+        """Handles every event the machine has. Called after each `receive_data`; output is flushed by the driver."""
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long the peer may stay without completing a command, in the present state."""
+
+    @property
+    def wants_tls(self) -> bool:
+        """The positive reply to STARTTLS is in `data_to_send`: after flushing it the driver upgrades."""
+
+    async def secured(self) -> None:
+        """TLS stands after STARTTLS; plaintext buffered before was thrown away."""
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more to say: the driver flushes and closes."""
+
+    def timed_out(self) -> None:
+        """`idle_seconds` ran out: may put a last line into the machine. The driver then flushes and closes."""
+
+    def shutting_down(self) -> None:
+        """The server drains and this session is between commands: say goodbye, become `finished`."""
+
+    async def closed(self, reason: str) -> Mapping[str, object]:
+        """The connection is gone: give back locks; returns the fields of the log line, in order."""

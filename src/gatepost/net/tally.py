@@ -1,0 +1,43 @@
+"""Counts that all workers share: connections, failed logins, last logins. This file is the contract."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Tally(Protocol):
+    """Every method is a few microseconds, touches no disk and never waits. `now` is `time.time()`.
+
+    An address counts as itself (IPv4) or as its /64 (IPv6). Addresses on the allow-list are never counted,
+    delayed or refused.
+    """
+
+    def connect(self, address: str) -> bool:
+        """Counts a connection; False if the address has its full number already (then it is not counted)."""
+
+    def disconnect(self, address: str) -> None:
+        """Takes it back."""
+
+    def enter(self, account_id: int) -> bool:
+        """Counts a session of the account; False if it has its full number already."""
+
+    def leave(self, account_id: int) -> None:
+        """Takes it back."""
+
+    def refusal(self, address: str, now: float) -> float:
+        """Seconds for which this address is still refused because of failed logins; 0 if it is welcome."""
+
+    def delay(self, address: str, login: str, now: float) -> float:
+        """Seconds that a login must wait before it is looked at, because of earlier failures."""
+
+    def failure(self, address: str, login: str, secret_digest: bytes, now: float) -> None:
+        """Notes a failed login. The same wrong secret again for the same login counts once."""
+
+    def success(self, address: str, login: str, now: float) -> None:
+        """Forgets the failures of this login from this address; not the address's failures for other logins."""
+
+    def last_login(self, account_id: int) -> tuple[float, int]:
+        """When the account last opened its maildrop, and the UIDNEXT it saw; (0.0, 0) if unknown."""
+
+    def note_login(self, account_id: int, now: float, uidnext: int) -> None:
+        """For LOGIN-DELAY (RFC 2449 §6.5)."""
