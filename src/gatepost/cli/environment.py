@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +31,20 @@ class Engine(Protocol):
     def secret(self, settings: Settings) -> bytes:
         """The installation's 32 secret octets (made at first use, mode 0600), e.g. for SCRAM salts."""
 
-    def serve(self, settings: Settings, config_file: Path | None) -> int:
-        """Runs the server until it is told to stop; returns the exit code."""
+    def serve(
+        self,
+        settings: Settings,
+        config_file: Path | None,
+        *,
+        trace: str = "",
+        adjust: Callable[[Settings], Settings] = lambda settings: settings,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Runs the server until it is told to stop; returns the exit code.
+
+        `trace`: whose dialog to show. `adjust`: applied to the settings, those of each reload too.
+        `on_ready`: called once when every listener accepts.
+        """
 
 
 @dataclass(slots=True)

@@ -62,7 +62,7 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServiceSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One row of the port table. What is left out keeps the table's default."""
+    """One service, by its name in the port table. What is left out keeps the table's default."""
 
     on: Annotated[bool | None, about("Whether the service listens; left out: as in the port table.")] = None
     port: Annotated[

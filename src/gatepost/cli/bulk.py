@@ -1,0 +1,140 @@
+"""`gatepost user import`: users by the hundred from CSV. Every good line is done, every bad one is explained."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from gatepost.cli.values import parse_size
+from gatepost.config.settings import Settings
+from gatepost.errors import DomainError, InvalidValueError
+from gatepost.identity import admin
+from gatepost.identity.names import parse_alias
+from gatepost.model import DeletePolicy
+from gatepost.store.api import Store
+
+COLUMNS: Final = ("login", "password", "quota", "aliases", "delete_policy", "hold_days")
+"""Of the header, in any order; only `login` must be there. Aliases are separated by spaces."""
+
+AT_ONCE: Final = 16
+"""Lines in work at a time: enough to share commits and keep every core hashing."""
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a line."""
+
+    line: int
+    login: str
+    password: str | None = None
+    """Only if it was generated."""
+    error: str | None = None
+
+
+class _Reader(Protocol):
+    """What `csv.reader` returns."""
+
+    line_num: int
+
+    def __next__(self) -> list[str]: ...
+
+
+class Row(Struct, frozen=True):
+    """A line of the file; a bad one has an `error` instead of values."""
+
+    line: int
+    values: Mapping[str, str]
+    error: str = ""
+
+
+def read_rows(text: str) -> list[Row]:
+    """The lines after the header. Raises InvalidValueError for a header that cannot be used."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [column.strip().lower() for column in next(reader, [])]
+    except csv.Error as error:
+        raise InvalidValueError(f"line 1: {error}") from error
+    unknown = [column for column in header if column not in COLUMNS]
+    if unknown or "login" not in header or len(set(header)) != len(header):
+        wrong = f"unknown column {unknown[0]!r}" if unknown else "it must name each column once, and 'login'"
+        raise InvalidValueError(f"line 1 is not a usable header: {wrong}\nColumns there are: {', '.join(COLUMNS)}")
+    return list(_rows(reader, header))
+
+
+def _rows(reader: _Reader, header: Sequence[str]) -> Iterator[Row]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(line, {}, f"this is not CSV: {error}")
+            continue
+        if len(cells) > len(header):
+            yield Row(line, {}, f"it has {len(cells)} values for {len(header)} columns; quote values that hold commas")
+        elif any(cells):
+            yield Row(line, dict(zip(header, (cell.strip() for cell in cells), strict=False)))
+
+
+async def import_users(
+    store: Store, settings: Settings, secret: bytes, rows: Sequence[Row], report: Callable[[int, int], None]
+) -> list[Outcome]:
+    """Makes an account of each row; the outcomes are in the order of the rows."""
+    outcomes: list[Outcome] = []
+    seen: dict[str, int] = {}
+    for start in range(0, len(rows), AT_ONCE):
+        work = [_one(store, settings, secret, row, seen) for row in rows[start : start + AT_ONCE]]
+        outcomes += await asyncio.gather(*work)
+        report(len(outcomes), len(rows))
+    return outcomes
+
+
+async def _one(store: Store, settings: Settings, secret: bytes, row: Row, seen: dict[str, int]) -> Outcome:
+    login = row.values.get("login", "")
+    try:
+        if row.error:
+            raise InvalidValueError(row.error)
+        login = await admin.login_of(store, settings, login)
+        if seen.setdefault(login, row.line) != row.line:
+            raise InvalidValueError(f"{login} is on line {seen[login]} already")
+        password = row.values.get("password") or None
+        if password:
+            admin.check_chosen(password)
+        _, chosen = await admin.create_account(
+            store,
+            settings,
+            secret,
+            login,
+            password,
+            quota=_quota(row.values),
+            delete_policy=_policy(row.values),
+            hold_days=_days(row.values),
+            aliases=[parse_alias(alias) for alias in row.values.get("aliases", "").split()],
+        )
+    except DomainError as error:
+        return Outcome(row.line, login, error=str(error).replace("\n", "; "))
+    return Outcome(row.line, login, None if password else chosen)
+
+
+def _quota(values: Mapping[str, str]) -> int | None:
+    text = values.get("quota", "")
+    return parse_size(text) if text else None
+
+
+def _policy(values: Mapping[str, str]) -> DeletePolicy | None:
+    text = values.get("delete_policy", "").lower()
+    if text not in ("", *DeletePolicy):
+        raise InvalidValueError(f"{text!r} is not a delete policy: use one of {', '.join(DeletePolicy)}")
+    return DeletePolicy(text) if text else None
+
+
+def _days(values: Mapping[str, str]) -> int | None:
+    text = values.get("hold_days", "")
+    if text and not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 36500 and len(text) < 6):
+        raise InvalidValueError(f"{text!r} is not a number of days: 1 to 36500")
+    return int(text) if text else None

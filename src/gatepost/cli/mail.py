@@ -1,0 +1,429 @@
+"""`gatepost mail`: bring mail in, take it out, look at it, get back what was deleted."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import typer
+from msgspec import Struct
+
+from gatepost.archive import formats
+from gatepost.archive.formats import Format
+from gatepost.archive.item import Bad
+from gatepost.cli import output
+from gatepost.cli.environment import Environment
+from gatepost.delivery.exporter import Exported, export, listed, octets
+from gatepost.delivery.importer import Importer, Report
+from gatepost.delivery.local import deliver
+from gatepost.delivery.routing import Router
+from gatepost.errors import NoSuchAccountError, NoSuchMessageError
+from gatepost.identity.directory import Directory
+from gatepost.mime.addresses import Address
+from gatepost.mime.structure import Parsed, leaves, unpack
+from gatepost.mime.words import decode, decode_words
+from gatepost.model import INBOX, TRASH, Account, Flag, Message
+from gatepost.store.api import Store
+from gatepost.store.commands import RestoreMessage
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, help="Import, export, deliver, read and restore mail.")
+
+Who = Annotated[str, typer.Argument(metavar="ADDRESS", help="The account, e.g. alice@example.com.")]
+Folder = Annotated[str, typer.Option("--folder", metavar="NAME", help="The mailbox.")]
+
+
+class Source(StrEnum):
+    """What can be read, and finding it out."""
+
+    AUTO = "auto"
+    MAILDIR = "maildir"
+    MBOX = "mbox"
+    EML = "eml"
+
+
+class Line(Struct, frozen=True):
+    """A message in a list."""
+
+    uid: int
+    received: str
+    size: int
+    flags: list[str]
+    sender: str
+    subject: str
+    uidl: str | None
+    email_id: int
+
+
+def _with_account(context: typer.Context, work: Callable[[Store, Account], Awaitable[T]], address: str) -> T:
+    """Runs `work` on the account of that name. Raises NoSuchAccountError."""
+    environment: Environment = context.obj
+
+    async def on_store() -> T:
+        async with environment.engine.store(environment.settings) as store:
+            directory = Directory(store, environment.settings.server.default_domain, b"")
+            name = await directory.name(address)
+            account = await store.account_by_login(name.login) if name else None
+            if account is None:
+                raise NoSuchAccountError(f"there is no account {address}\n`gatepost user list` shows those there are.")
+            return await work(store, account)
+
+    return environment.run(on_store())
+
+
+# -- In and out ---------------------------------------------------------------------------------------------
+
+_EACH: Final = 1000
+"""Messages between two lines of progress where nobody watches."""
+
+
+def _watched() -> bool:
+    return sys.stderr.isatty()
+
+
+@contextmanager
+def _counting(label: str) -> Iterator[output.Progress]:
+    """A bar while people watch, else a line every thousand messages; a total of 0 is not known."""
+    if _watched():
+        with output.progress(label) as report:
+            yield report
+        return
+
+    def lines(done: int, _total: int) -> None:
+        if done and done % _EACH == 0:
+            output.note(f"{label}: {done} messages")
+
+    yield lines
+
+
+@contextmanager
+def _files(path: Path) -> Iterator[None]:
+    """Explains what the system does not let us do with the user's files."""
+    try:
+        yield
+    except OSError as error:
+        output.fail(f"{error.filename or path}: {error.strerror or error}", "Check the path and its permissions.")
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    address: Who,
+    path: Annotated[Path, typer.Argument(help="A Maildir, an mbox file or directory, or .eml files.", exists=True)],
+    form: Annotated[Source, typer.Option("--format", help="What is at PATH.")] = Source.AUTO,
+    folder: Annotated[
+        str, typer.Option("--folder", metavar="NAME", help="Mailbox for PATH's own inbox; its folders come below.")
+    ] = INBOX,
+    again: Annotated[bool, typer.Option("--again", help="Also import what was imported before.")] = False,
+    as_json: output.AsJson = False,
+) -> None:
+    """Bring in mail from files, with flags, folders and unique-ids. If it is interrupted, just run it again.
+
+    What is here already is not imported twice. A message that cannot be read is skipped and listed; exit code 1 then.
+    """
+    environment: Environment = context.obj
+    with _files(path):
+        found = formats.detect(path) if form is Source.AUTO else Format(form.value)
+        total = len(list(formats.read(path, found))) if _watched() else 0
+
+    async def work(store: Store, account: Account) -> Report:
+        salt = str(time.time_ns()) if again else ""
+        most = environment.settings.delivery.message_size
+        importer = Importer(store, account.account_id, most=most, mailbox=folder, salt=salt)
+        return await importer.run(formats.read(path, found), lambda report: progress(report.done, total))
+
+    with _files(path), _counting("Importing") as progress:
+        report = _with_account(context, work, address)
+    _tell_import(report, as_json=as_json)
+    if report.skipped:
+        raise typer.Exit(1)
+
+
+def _tell_import(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        output.json(report)
+        return
+    here = f", {report.repeated} were here already" if report.repeated else ""
+    output.say(f"Imported {report.imported} messages ({report.octets:,} octets){here}.")
+    if report.skipped:
+        output.say(f"Skipped {len(report.skipped)}:")
+        for bad in report.skipped:
+            output.say(f"  {_plain(bad)}")
+
+
+def _plain(bad: Bad) -> str:
+    return "".join(c if c.isprintable() else "?" for c in f"{bad.key}: {bad.reason}")
+
+
+@app.command("export")
+def export_(
+    context: typer.Context,
+    address: Who,
+    path: Annotated[Path, typer.Argument(help="Directory to write to; it is made if it is not there.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="Maildir keeps everything; mbox and eml only messages and folders.")
+    ] = Format.MAILDIR,
+    as_json: output.AsJson = False,
+) -> None:
+    """Write all mail of an account into files, each message octet for octet as it came in."""
+
+    async def work(store: Store, account: Account) -> Exported:
+        total = sum(mailbox.messages for mailbox in await store.mailboxes(account.account_id))
+        writer = formats.writer(path, form)
+        return await export(store, account.account_id, writer, lambda done: progress(done.messages, total))
+
+    with _files(path), _counting("Exporting") as progress:
+        done = _with_account(context, work, address)
+    if as_json:
+        output.json(done)
+        return
+    output.say(f"Exported {done.messages} messages ({done.octets:,} octets) to {path}.")
+    for name in done.inexact:
+        output.warn(f"{name} has no line end at its end; mbox added one")
+
+
+@app.command("deliver")
+def deliver_(
+    context: typer.Context,
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="Who gets it: addresses or aliases.")],
+    folder: Folder = INBOX,
+    as_json: output.AsJson = False,
+) -> None:
+    """Deliver the message on standard input. It is on disk when this ends with exit code 0.
+
+    Nothing is added to it; an mbox separator (`From …`) in its first line is taken away.
+    """
+    environment: Environment = context.obj
+    settings = environment.settings.delivery
+    message = sys.stdin.buffer.read(settings.message_size + 1)
+    if message.startswith(b"From "):
+        message = message.partition(b"\n")[2]
+
+    async def work() -> int:
+        async with environment.engine.store(environment.settings) as store:
+            delivered = await deliver(
+                store,
+                Router(store, settings),
+                tuple(addresses),
+                message,
+                received=int(time.time()),
+                most=settings.message_size,
+                mailbox=folder,
+            )
+        if as_json:
+            output.json(delivered)
+        return len(delivered)
+
+    count = environment.run(work())
+    if not as_json:
+        output.say(f"Delivered to {count} account{'s' * (count != 1)}.")
+
+
+# -- Looking ------------------------------------------------------------------------------------------------
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    address: Who,
+    folder: Folder = INBOX,
+    last: Annotated[int, typer.Option("--last", min=0, help="Only the newest N; 0 lists all.")] = 50,
+    as_json: output.AsJson = False,
+) -> None:
+    """List the messages of a mailbox; UID is what `show` wants."""
+
+    async def work(store: Store, account: Account) -> tuple[list[Line], int]:
+        mailbox = await store.mailbox(account.account_id, folder)
+        newest: deque[Message] = deque(maxlen=last or None)
+        async for message in listed(store, mailbox):
+            newest.append(message)
+        return await _lines(store, account, newest), mailbox.messages
+
+    lines, total = _with_account(context, work, address)
+    if as_json:
+        output.json(lines)
+        return
+    _table(lines)
+    if total > len(lines):
+        output.note(f"The newest {len(lines)} of {total}; `--last 0` lists all.")
+
+
+async def _lines(store: Store, account: Account, messages: Sequence[Message] | deque[Message]) -> list[Line]:
+    lines = []
+    for message in messages:
+        parsed = unpack((await store.email(account.account_id, message.email_id)).structure)
+        lines.append(
+            Line(
+                uid=message.uid,
+                received=_when(message.received),
+                size=message.size,
+                flags=[*_flag_names(message.flags), *message.keywords],
+                sender=", ".join(_person(one) for one in parsed.envelope.from_[:3]),
+                subject=decode_words(parsed.envelope.subject),
+                uidl=message.uidl,
+                email_id=message.email_id,
+            )
+        )
+    return lines
+
+
+def _table(lines: Sequence[Line]) -> None:
+    columns = ("UID", "RECEIVED", "SIZE", "FLAGS", "FROM", "SUBJECT")
+    rows = ((m.uid, m.received, m.size, " ".join(m.flags), m.sender[:40], m.subject[:80]) for m in lines)
+    output.table(columns, rows)
+
+
+def _flag_names(flags: int) -> list[str]:
+    return [(flag.name or "").lower() for flag in Flag if flag & flags]
+
+
+def _when(at: int) -> str:
+    return datetime.fromtimestamp(at).astimezone().isoformat(sep=" ", timespec="minutes")
+
+
+def _person(one: Address) -> str:
+    spec = (one.mailbox or b"") + (b"@" + one.host if one.host else b"")
+    return decode_words(one.name or spec)
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    address: Who,
+    uid: Annotated[int, typer.Argument(help="The message's UID, from `gatepost mail list`.")],
+    folder: Folder = INBOX,
+    raw: Annotated[bool, typer.Option("--raw", help="Its octets, exactly as they came in.")] = False,
+    as_json: output.AsJson = False,
+) -> None:
+    """Show a message: who, what, its parts and its first words; or its octets."""
+
+    async def work(store: Store, account: Account) -> Parsed | None:
+        mailbox = await store.mailbox(account.account_id, folder)
+        page = await store.messages(account.account_id, mailbox.mailbox_id, after_uid=uid - 1, limit=1)
+        if not page or page[0].uid != uid:
+            raise NoSuchMessageError(f"{folder} has no message with UID {uid}\n`gatepost mail list` shows the UIDs.")
+        if raw:
+            async for chunk in octets(store, account.account_id, page[0]):
+                sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+            return None
+        return unpack((await store.email(account.account_id, page[0].email_id)).structure)
+
+    parsed = _with_account(context, work, address)
+    if parsed is not None:
+        _show(parsed, as_json=as_json)
+
+
+def _show(parsed: Parsed, *, as_json: bool) -> None:
+    envelope = parsed.envelope
+    people = {"From": envelope.from_, "To": envelope.to, "Cc": envelope.cc}
+    head = {name: ", ".join(map(_full, found)) for name, found in people.items() if found}
+    head |= {"Date": decode_words(envelope.date), "Subject": decode_words(envelope.subject)}
+    parts = [
+        {"type": f"{decode(part.type, '')}/{decode(part.subtype, '')}", "octets": part.size}
+        for part in leaves(parsed.body)
+    ]
+    if as_json:
+        output.json({"header": head, "parts": parts, "preview": parsed.preview, "message_id": parsed.message_id})
+        return
+    for name, value in head.items():
+        output.say(f"{name + ':':9}{value}".rstrip())
+    for part in parts:
+        output.say(f"Part:    {part['type']}, {part['octets']} octets")
+    output.say(f"\n{parsed.preview}")
+
+
+def _full(one: Address) -> str:
+    if one.host is None:
+        return f"{decode_words(one.mailbox)}:" if one.mailbox is not None else ";"
+    spec = decode_words((one.mailbox or b"") + b"@" + one.host)
+    return f"{decode_words(one.name)} <{spec}>" if one.name else spec
+
+
+# -- Deleted mail -------------------------------------------------------------------------------------------
+
+
+class Lost(Struct, frozen=True):
+    """A message that can be restored."""
+
+    id: int
+    where: str
+    deleted: str
+    until: str
+    size: int
+    preview: str
+
+
+@app.command("restore")
+def restore(
+    context: typer.Context,
+    address: Who,
+    email_id: Annotated[
+        int | None, typer.Option("--id", metavar="EMAIL_ID", help="Restore this one.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Restore all that can be.")] = False,
+    as_json: output.AsJson = False,
+) -> None:
+    """List deleted messages that can be brought back, or bring them back with their unique-ids.
+
+    Messages on hold return to the mailbox that they came from, those in Trash to INBOX.
+    """
+
+    async def work(store: Store, account: Account) -> list[Lost]:
+        lost = [] if email_id is not None else await _lost(store, account)
+        chosen = [email_id] if email_id is not None else [one.id for one in lost] if everything else []
+        for one in dict.fromkeys(chosen):
+            await store.execute(RestoreMessage(account.account_id, one))
+            restored.append(one)
+        return lost
+
+    restored: list[int] = []
+    lost = _with_account(context, work, address)
+    if as_json:
+        output.json({"restored": restored} if email_id is not None or everything else lost)
+    elif email_id is not None or everything:
+        output.say(f"Restored {len(restored)} message{'s' * (len(restored) != 1)}.")
+    else:
+        rows = ((one.id, one.where, one.deleted, one.until, one.size, one.preview[:60]) for one in lost)
+        output.table(("ID", "FROM", "DELETED", "UNTIL", "SIZE", "BEGINS"), rows)
+
+
+async def _lost(store: Store, account: Account) -> list[Lost]:
+    held = [
+        Lost(one.email_id, f"{one.mailbox} (held)", _when(one.deleted), _when(one.until), one.size, one.preview)
+        for one in await store.held(account.account_id)
+    ]
+    trash = [box for box in await store.mailboxes(account.account_id) if box.name == TRASH]
+    for mailbox in trash:
+        async for message in listed(store, mailbox):
+            email = await store.email(account.account_id, message.email_id)
+            preview = unpack(email.structure).preview
+            held.append(Lost(message.email_id, TRASH, "", "", message.size, preview))
+    return held
+
+
+@app.command("journal")
+def journal(
+    context: typer.Context,
+    address: Who,
+    last: Annotated[int, typer.Option("--last", min=1, help="Only the newest N.")] = 100,
+    as_json: output.AsJson = False,
+) -> None:
+    """Who deleted what: time, mailbox, unique-id, which credential, and from which IP address."""
+    lines = _with_account(context, lambda store, account: store.deletions(account.account_id, limit=last), address)
+    if as_json:
+        output.json(list(lines))
+        return
+    rows = (
+        (_when(one.at), one.action, one.mailbox, one.uid, one.uidl, one.credential or "(server)", one.address or "-")
+        for one in lines
+    )
+    output.table(("WHEN", "ACTION", "MAILBOX", "UID", "UIDL", "CREDENTIAL", "ADDRESS"), rows)

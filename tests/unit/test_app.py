@@ -1,0 +1,477 @@
+"""The composition root without forks: engine, crew and embedded server. `tests/e2e` runs the real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from msgspec.structs import replace
+
+from gatepost import app
+from gatepost.app import crew as crew_module
+from gatepost.app import engine as engine_module
+from gatepost.app.crew import ServerCrew, WorkerGeneration
+from gatepost.app.embedded import serve_in_process
+from gatepost.app.engine import SqliteEngine
+from gatepost.config.settings import Server, ServiceSettings, Settings
+from gatepost.errors import CertificateError, ConfigError, NoSuchDomainError, StoreUnavailableError
+from gatepost.identity.admin import create_account
+from gatepost.net.child import DRAIN, Channel
+from gatepost.net.log import Log
+from gatepost.net.places import bindable, hostnames, tls_files
+from gatepost.net.privileges import Identity
+from gatepost.net.status import StatusFile, read_status
+from gatepost.net.supervisor import Process
+from gatepost.net.systemd import Notifier
+from gatepost.ports import BY_NAME, Listener
+from gatepost.store.commands import CreateDomain, RemoveDomain
+from gatepost.store.memory import MemoryStore
+from gatepost.store.sqlite.local import open_local
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(server=Server(data=str(tmp_path / "data"), hostname="localhost", workers=2))
+
+
+# -- The engine ---------------------------------------------------------------------------------------------
+
+
+def test_the_store_opens_here_when_no_server_runs(settings: Settings) -> None:
+    async def work() -> list[str]:
+        async with SqliteEngine().store(settings) as store:
+            await store.execute(CreateDomain("example.test"))
+        async with SqliteEngine().store(settings) as store:
+            with pytest.raises(NoSuchDomainError):
+                await store.execute(RemoveDomain("other.test"))
+            return [domain.name for domain in await store.domains()]
+
+    assert uvloop.run(work()) == ["example.test"]
+    assert Path(settings.server.data).stat().st_mode & 0o777 == 0o700
+
+
+def test_the_store_goes_through_a_running_keeper(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Opened:
+        async def close(self) -> None:
+            pass
+
+    opened = Opened()
+    monkeypatch.setattr(engine_module, "connected_socket", lambda _: socket.socket())
+    monkeypatch.setattr(engine_module, "open_remote", lambda _: opened)
+
+    async def work() -> object:
+        async with SqliteEngine().store(settings) as store:
+            return store
+
+    assert uvloop.run(work()) is opened
+
+
+def test_a_stranger_is_told_whom_to_ask(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(engine_module, "connected_socket", refuse)
+
+    async def work() -> None:
+        async with SqliteEngine().store(settings):
+            pass
+
+    with pytest.raises(StoreUnavailableError, match="as its owner, or as root"):
+        uvloop.run(work())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files away")
+def test_what_root_makes_goes_to_the_owner(settings: Settings) -> None:
+    directory = Path(settings.server.data)
+    directory.mkdir()
+    os.chown(directory, 4242, 4242)
+    SqliteEngine().secret(settings)
+    (directory / "first-login.txt").write_text("root's")
+    SqliteEngine().secret(settings)
+    assert (directory / "secret").stat().st_uid == 4242
+    assert (directory / "first-login.txt").stat().st_uid == 0
+
+
+def test_the_secret_is_made_once(settings: Settings) -> None:
+    first = SqliteEngine().secret(settings)
+    assert len(first) == 32
+    assert SqliteEngine().secret(settings) == first
+    file = Path(settings.server.data) / "secret"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in file.parent.iterdir()] == ["secret"]
+    file.write_bytes(b"short")
+    with pytest.raises(ConfigError, match="damaged"):
+        SqliteEngine().secret(settings)
+
+
+def test_the_faster_process_makes_the_secret(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def beaten(_: Path, file: Path) -> None:
+        file.write_bytes(b"x" * 32)
+        raise FileExistsError
+
+    monkeypatch.setattr(engine_module.os, "link", beaten)
+    assert SqliteEngine().secret(settings) == b"x" * 32
+
+
+def test_a_backup_leaves_its_time_and_can_be_restored(settings: Settings, tmp_path: Path) -> None:
+    async def back_up() -> list[Any]:
+        async with SqliteEngine().store(settings) as store:
+            await store.execute(CreateDomain("example.test"))
+        async with SqliteEngine().maintenance(settings) as maintenance:
+            await maintenance.backup(str(tmp_path / "copy"), lambda *_: None)
+            return list(await maintenance.verify(lambda *_: None))
+
+    assert uvloop.run(back_up()) == []
+    assert (Path(settings.server.data) / "last-backup").exists()
+    elsewhere = replace(settings, server=replace(settings.server, data=str(tmp_path / "elsewhere")))
+    SqliteEngine().restore(elsewhere, tmp_path / "copy")
+
+    async def read() -> list[str]:
+        async with SqliteEngine().store(elsewhere) as store:
+            return [domain.name for domain in await store.domains()]
+
+    assert uvloop.run(read()) == ["example.test"]
+
+
+def test_main_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["gatepost", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("gatepost ")
+
+
+def test_the_package_can_be_run() -> None:
+    done = subprocess.run([sys.executable, "-m", "gatepost", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("gatepost ")
+
+
+# -- The crew -----------------------------------------------------------------------------------------------
+
+
+class Rig:
+    """A crew on loopback, with what it logs and publishes."""
+
+    def __init__(self, settings: Settings, tmp_path: Path) -> None:
+        self.tmp_path = tmp_path
+        self.directory = Path(settings.server.data)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.config = tmp_path / "gatepost.toml"
+        self.lines: list[bytes] = []
+        self.ready = 0
+        self.status = StatusFile(self.directory)
+        log = Log("text", self.lines.append, stamped=False)
+        self.crew = ServerCrew(
+            settings, self.config, b"s" * 32, None, log, Notifier({}), self.status, [], None, lambda s: s, self.on_ready
+        )
+
+    def on_ready(self) -> None:
+        self.ready += 1
+
+    def write(self, more: str) -> None:
+        self.config.write_text(f'[server]\ndata = "{self.directory}"\nhostname = "localhost"\n{more}')
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def on_port(settings: Settings, port: int) -> Settings:
+    return replace(settings, service={"pop3s": ServiceSettings(port=port, addresses=("127.0.0.1",))})
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def rig(settings: Settings, tmp_path: Path, port: int) -> Iterator[Rig]:
+    rig = Rig(on_port(settings, port), tmp_path)
+    yield rig
+    for generation in list(rig.crew._generations):
+        generation.abandon()
+    rig.status.close()
+
+
+def sockets(generation: WorkerGeneration) -> list[socket.socket]:
+    return [each for row in generation.rows for each in row.sockets]
+
+
+def test_the_first_generation_is_prepared_before_powers_are_gone(rig: Rig, port: int) -> None:
+    rig.crew.prepare()
+    assert sockets(rig.crew._generations[0])
+    generation = rig.crew.load()
+    assert [job.name for job in generation.workers] == ["worker 1", "worker 2"]
+    assert {each.getsockname() for each in sockets(generation)} == {("127.0.0.1", port)}
+    assert generation.drain_seconds == 30
+    assert rig.crew.keeper().name == "keeper"
+
+
+def test_a_reload_keeps_sockets_and_contexts(rig: Rig, port: int) -> None:
+    rig.crew.prepare()
+    old = rig.crew.load()
+    rig.write(f'workers = 1\n[service.pop3s]\nport = {port}\naddresses = ["127.0.0.1"]\n')
+    new = rig.crew.load()
+    assert sockets(new) == sockets(old)
+    assert new.plan.contexts is old.plan.contexts
+    assert new.plan.tally is old.plan.tally
+    assert len(new.workers) == 1
+    old.abandon()
+    assert all(each.fileno() >= 0 for each in sockets(new))
+
+
+def test_a_reload_opens_new_listeners_and_closes_old_ones(rig: Rig) -> None:
+    rig.crew.prepare()
+    old = rig.crew.load()
+    rig.write(
+        f'[tls]\nminimum = "TLSv1.3"\n[limits]\nconnections_per_address = 7\n[service.pop3s]\nport = {free_port()}\n'
+    )
+    new = rig.crew.load()
+    assert not set(sockets(new)) & set(sockets(old))
+    assert new.plan.contexts is not old.plan.contexts
+    assert new.plan.tally is not old.plan.tally
+    old.abandon()
+    assert all(each.fileno() < 0 for each in sockets(old))
+
+
+def test_a_reload_that_fails_leaves_no_socket_behind(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.crew.prepare()
+    rig.crew.load()
+    new = free_port()
+    rig.write(f'[service.pop3s]\nport = {new}\naddresses = ["127.0.0.1"]\n[[tls.certificate]]\nfile = "missing.pem"\n')
+    with pytest.raises(Exception, match=r"missing\.pem"):
+        rig.crew.load()
+    assert len(rig.crew._generations) == 1
+    socket.create_server(("127.0.0.1", new)).close()
+
+
+def test_other_data_needs_a_restart(rig: Rig) -> None:
+    rig.crew.prepare()
+    rig.crew.load()
+    rig.config.write_text('[server]\ndata = "elsewhere"\n')
+    with pytest.raises(ConfigError, match="needs a restart"):
+        rig.crew.load()
+
+
+def test_replaced_certificates_are_noticed(rig: Rig, settings: Settings) -> None:
+    rig.crew.prepare()
+    rig.crew.load()
+    assert not rig.crew.changed()
+    tls_files(settings).certificate.unlink()
+    assert rig.crew.changed()
+    rig.crew._renewal = 0.0
+    assert rig.crew.changed(), "the local authority has issued a new one"
+    assert tls_files(settings).certificate.exists()
+
+
+def test_the_state_is_published(rig: Rig, port: int) -> None:
+    rig.crew.tick([], "starting")
+    assert read_status(rig.directory).listeners == ()
+    rig.crew.prepare()
+    rig.crew.load()
+    rig.crew._scoreboard.begin(3, 999_999_999)
+    rig.crew.tick([Process("keeper", 12, 1.0, "running")], "running")
+    assert rig.crew._scoreboard.owners() == {}, "a worker that is no more is forgotten"
+    rig.crew.ready(again=False)
+    rig.crew.ready(again=True)
+    rig.crew.reloading()
+    found = read_status(rig.directory)
+    assert found.state == "running"
+    assert found.processes[0].name == "keeper"
+    assert found.listeners[0].where == f"127.0.0.1:{port}"
+    assert "localhost" in found.certificates[0].names
+    assert rig.ready == 1
+    assert rig.lines == [f"gatepost: serving pop3s on 127.0.0.1:{port}\n".encode()]
+
+
+def test_stopping_closes_the_ports(rig: Rig) -> None:
+    rig.crew.prepare()
+    generation = rig.crew.load()
+    rig.crew.stopping()
+    assert all(each.fileno() < 0 for each in sockets(generation))
+
+
+@pytest.mark.parametrize(("sockets", "workers"), [(4, 2), (2, 4), (1, 3), (3, 2)])
+def test_together_the_workers_accept_on_every_socket(sockets: int, workers: int) -> None:
+    all_sockets: list[Any] = list(range(sockets))
+    shares = [crew_module._share(all_sockets, number, workers) for number in range(workers)]
+    assert all(shares)
+    assert {each for share in shares for each in share} == set(all_sockets)
+
+
+def test_data_that_the_user_cannot_reach_is_explained(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(settings.server.data).mkdir()
+    monkeypatch.setattr(crew_module, "can_use", lambda *_: False)
+    monkeypatch.setattr(crew_module, "choose_identity", lambda *_: Identity("nobody", os.getuid(), os.getgid()))
+    with pytest.raises(ConfigError, match=r"User nobody cannot use.*\n.*chown -R nobody"):
+        crew_module._identity(settings)
+
+
+def test_names_of_this_machine(settings: Settings) -> None:
+    assert hostnames(settings)[:4] == ("localhost", "127.0.0.1", "::1", *hostnames(settings)[3:4])
+    unnamed = replace(settings, server=replace(settings.server, hostname=""))
+    assert hostnames(unnamed)[0] == socket.gethostname()
+
+
+def test_without_ipv6_the_wildcard_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [Listener(BY_NAME["pop3s"], address, 995) for address in ("0.0.0.0", "::", "::1")]
+
+    def none(*_: object) -> None:
+        raise OSError
+
+    assert bindable(rows) == tuple(rows)
+    monkeypatch.setattr(socket, "socket", none)
+    assert [each.address for each in bindable(rows)] == ["0.0.0.0", "::1"]
+
+
+# -- Embedded -----------------------------------------------------------------------------------------------
+
+
+def test_the_whole_server_runs_in_one_loop(settings: Settings) -> None:
+    records: list[Any] = []
+
+    async def work() -> list[bytes]:
+        store = MemoryStore()
+        await create_account(store, settings, b"s" * 32, "alice@example.test", "a good password", create_domain=True)
+        listeners = (Listener(BY_NAME["pop3s"], "127.0.0.1", 0), Listener(BY_NAME["pop3"], "127.0.0.1", 0))
+        async with serve_in_process(settings, store, listeners, secret=b"s" * 32, report=records.append) as ports:
+            assert ports["pop3s"] != ports["pop3"]
+            context = ssl.create_default_context(cafile=str(tls_files(settings).authority))
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", ports["pop3s"], ssl=context, server_hostname="localhost"
+            )
+            answers = [await reader.readline()]
+            for command in (b"USER alice@example.test\r\n", b"PASS a good password\r\n", b"QUIT\r\n"):
+                writer.write(command)
+                answers.append(await reader.readline())
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+            wrong_reader, wrong_writer = await asyncio.open_connection("127.0.0.1", ports["pop3s"])
+            wrong_writer.write(b"USER alice\r\n")
+            answers.append(await wrong_reader.readline())
+            wrong_writer.close()
+            await wrong_writer.wait_closed()
+        return answers
+
+    answers = uvloop.run(work())
+    assert [answer[:3] for answer in answers[:4]] == [b"+OK"] * 4
+    assert b"choose SSL/TLS" in answers[4]
+    assert [record["outcome"] for record in records][-1] == "wrong door"
+    assert records[0]["user"] == "alice@example.test"
+
+
+# -- What the children run, without becoming somebody else --------------------------------------------------
+
+
+@pytest.fixture
+def tame(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Nobody loses privileges, nobody dies."""
+    done: list[Any] = []
+    monkeypatch.setattr(crew_module, "become", lambda identity: done.append(("become", identity)))
+    monkeypatch.setattr(crew_module, "die_with", lambda parent: done.append(("die with", parent)))
+    monkeypatch.setattr(crew_module.os, "kill", lambda _, number: done.append(("kill", number)))
+    return done
+
+
+def test_a_worker_keeps_its_own_sockets_only(rig: Rig, tame: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(open_local(rig.directory).close())
+    rig.crew.prepare()
+    generation = rig.crew.load()
+    seen: list[Any] = []
+
+    def serve(channel: Channel, open_site: Any) -> int:
+        async def work() -> int:
+            async with open_site() as site:
+                seen.extend(site.acceptors)
+                assert rig.crew._scoreboard.owners() == {0: os.getpid()}
+                await site.chores()
+            return 5
+
+        return uvloop.run(work())
+
+    monkeypatch.setattr(crew_module, "run_worker", serve)
+    ours, theirs = socket.socketpair()
+    assert generation.workers[0].run(Channel(theirs, 77)) == 5
+    assert tame == [("become", None), ("die with", 77)]
+    assert len(seen) == 1
+    assert rig.crew._scoreboard.owners() == {}
+    assert [each.fileno() for each in sockets(generation)] == [-1, -1], "one by the site, the other at once"
+    ours.close()
+    theirs.close()
+
+
+def test_a_worker_after_a_crash_takes_back_what_its_predecessor_held(rig: Rig) -> None:
+    asyncio.run(open_local(rig.directory).close())
+    rig.crew.prepare()
+    plan = rig.crew.load().plan
+    rig.crew._scoreboard.begin(0, 999)
+    plan.tally.bind_worker(0)
+    assert plan.tally.enter(1)
+
+    async def work() -> int:
+        async with rig.crew._open_site(plan, 0, []):
+            return sum(plan.tally.enter(1) for _ in range(plan.settings.limits.connections_per_account + 1))
+
+    assert uvloop.run(work()) == plan.settings.limits.connections_per_account
+
+
+def test_the_keeper_ends_when_told(rig: Rig, tame: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.crew.prepare()
+    generation = rig.crew.load()
+    ours, theirs = socket.socketpair()
+
+    def keep(directory: Path, ready: Any) -> int:
+        assert directory == rig.directory
+        ready()
+        assert ours.recv(10) == b"+"
+        ours.send(DRAIN)
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread() and thread.daemon:
+                thread.join()
+        return 0
+
+    monkeypatch.setattr(crew_module, "run_keeper", keep)
+    assert rig.crew.keeper().run(Channel(theirs, 77)) == 0
+    assert tame == [("become", None), ("die with", 77), ("kill", signal.SIGTERM)]
+    assert all(each.fileno() < 0 for each in sockets(generation)), "the keeper has no business at the ports"
+    ours.close()
+    theirs.close()
+
+
+def test_after_a_fork_the_supervisors_own_files_are_closed(rig: Rig) -> None:
+    child = os.fork()
+    if child == 0:
+        rig.crew.after_fork()
+        try:
+            os.fstat(rig.status._descriptor)
+        except OSError:
+            os._exit(3)
+        os._exit(4)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+
+
+def test_renewal_that_fails_is_logged(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Settings) -> None:
+        raise CertificateError("the disk is full")
+
+    rig.crew.prepare()
+    rig.crew.load()
+    rig.crew._renewal = 0.0
+    monkeypatch.setattr(crew_module, "ensure_certificate", refuse)
+    assert not rig.crew.changed()
+    assert rig.lines == [b"gatepost: the local certificate was not renewed: the disk is full\n"]
