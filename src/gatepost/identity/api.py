@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -25,10 +25,15 @@ class Login(Struct, frozen=True):
     """The mailbox named behind the address (`alice@example.com/Archive`); empty means INBOX."""
 
 
-class LoginFailedError(DomainError):
-    """No entry. `str()` is for the peer: the same for unknown user and wrong password.
+WRONG_REASONS: Final = frozenset({"unknown user", "wrong password", "disabled", "scope"})
+"""Reasons that the peer must not be able to tell apart: whatever a session says to one, it says to all."""
 
-    `reason` is for the log: `unknown user`, `wrong password`, `disabled`, `scope`, `delayed`, `aborted`, …
+
+class LoginFailedError(DomainError):
+    """No entry. `str()` is for the peer: the same for all of `WRONG_REASONS`.
+
+    `reason` is for the log: `unknown user`, `wrong password`, `disabled`, `scope`, `authzid`; and, temporary,
+    `delayed`, `refused` (the address), `busy`. `login` is safe to print: no control characters, bounded.
     `temporary` is True when a later try with the same credentials may succeed (SYS/TEMP, not AUTH).
     """
 
@@ -56,10 +61,13 @@ class Authenticator(Protocol):
     """The one door to all credentials."""
 
     def mechanisms(self, tls: TlsInfo | None) -> tuple[str, ...]:
-        """SASL mechanisms to advertise on this connection, strongest first."""
+        """SASL mechanisms to advertise on this connection, strongest first.
+
+        Without TLS: those for a connection that has `Peer.cleartext_login`; others must not be offered any.
+        """
 
     async def password(self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str) -> Login:
         """Checks name and password; waits out the throttle first. Raises LoginFailedError, StoreUnavailableError."""
 
     def start(self, mechanism: str, peer: Peer, tls: TlsInfo | None, scope: Scope) -> Dialog:
-        """Begins an exchange. Raises PeerError for a mechanism that was not advertised."""
+        """Begins an exchange. Raises PeerError for a mechanism that was not advertised, or where TLS is missing."""

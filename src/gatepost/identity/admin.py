@@ -1,0 +1,152 @@
+"""What an administrator does to accounts: the command line and the quickstart call these.
+
+Errors carry what is wrong on their first line and, where there is one, the fix on the second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from gatepost.config.settings import Settings
+from gatepost.errors import AlreadyExistsError, InvalidValueError, NoSuchAccountError, NoSuchDomainError
+from gatepost.identity import passwords
+from gatepost.identity.directory import Directory
+from gatepost.identity.names import parse_login, shown
+from gatepost.model import Account, Credential, CredentialKind, DeletePolicy, Scope
+from gatepost.sasl.prepare import opaque_string
+from gatepost.store.api import Store
+from gatepost.store.commands import AddAddress, CreateAccount, CreateDomain, SetCredential, UpdateAccount
+
+T = TypeVar("T")
+
+MAIN: Final = "main"
+"""Name of the credential that is an account's main password."""
+
+SHORTEST: Final = 8
+"""Characters of a password that a person chose (NIST SP 800-63B §3.1.1.2)."""
+
+MAX_NAME: Final = 64
+"""Characters of an app password's name."""
+
+
+async def login_of(store: Store, settings: Settings, text: str) -> str:
+    """A login as an administrator types it, bare or full. Raises InvalidValueError."""
+    domain = await Directory(store, settings.server.default_domain, b"").default_domain()
+    name = parse_login(text, domain)
+    if name.folder:
+        raise InvalidValueError(f"{shown(text)} is not a login: leave out /{name.folder}")
+    return name.login
+
+
+async def find_account(store: Store, settings: Settings, text: str) -> Account:
+    """The account of a login. Raises InvalidValueError, NoSuchAccountError."""
+    login = await login_of(store, settings, text)
+    account = await store.account_by_login(login)
+    if account is None:
+        raise NoSuchAccountError(f"there is no user {login}\nSee who there is: gatepost user list")
+    return account
+
+
+async def all_accounts(store: Store) -> AsyncIterator[Account]:
+    """Every account, by login, however many there are."""
+    after = ""
+    while page := await store.accounts(after=after):
+        for account in page:
+            yield account
+        after = page[-1].login
+
+
+async def create_account(
+    store: Store,
+    settings: Settings,
+    secret: bytes,
+    login: str,
+    password: str | None = None,
+    *,
+    create_domain: bool = False,
+    quota: int | None = None,
+    delete_policy: DeletePolicy | None = None,
+    hold_days: int | None = None,
+    aliases: Sequence[str] = (),
+) -> tuple[Account, str]:
+    """Makes an account that can log in, with `settings.defaults` for what is not given; and its password, which
+    is generated when `password` is None. `aliases`: as `names.parse_alias` returns them.
+
+    Everything that can be wrong is found before anything is written, but for what the store alone knows.
+    Raises InvalidValueError, NoSuchDomainError, AlreadyExistsError, StoreFullError, StoreUnavailableError.
+    """
+    login = await login_of(store, settings, login)
+    defaults = settings.defaults
+    salt = passwords.scram_salt(secret, login)
+    chosen = password if password is not None else passwords.generate_password()
+    verifier = await asyncio.to_thread(passwords.make_verifier, chosen, CredentialKind.PASSWORD, salt)
+    await _check_domains(store, (login, *aliases), create=create_domain)
+    account = await store.execute(CreateAccount(login, salt, defaults.quota if quota is None else quota))
+    change = UpdateAccount(
+        account.account_id,
+        delete_policy=_changed(delete_policy or defaults.delete_policy, account.delete_policy),
+        hold_days=_changed(hold_days or defaults.hold_days, account.hold_days),
+    )
+    if change != UpdateAccount(account.account_id):
+        account = await store.execute(change)
+    main = SetCredential(account.account_id, MAIN, CredentialKind.PASSWORD, frozenset(Scope), verifier)
+    await store.execute(main)
+    for alias in aliases:
+        await store.execute(AddAddress(alias, account.account_id))
+    return account, chosen
+
+
+def _changed(wanted: T, present: T) -> T | UnsetType:
+    return UNSET if wanted == present else wanted
+
+
+async def _check_domains(store: Store, addresses: Sequence[str], *, create: bool) -> None:
+    ours = {domain.name for domain in await store.domains()}
+    for address in addresses:
+        domain = address.rpartition("@")[2]
+        if domain in ours:
+            continue
+        if not create:
+            fix = f"Add it first: gatepost domain add {domain}"
+            raise NoSuchDomainError(f"{domain} is not one of this server's domains\n{fix}")
+        with suppress(AlreadyExistsError):
+            await store.execute(CreateDomain(domain))
+
+
+def check_chosen(password: str) -> None:
+    """Raises InvalidValueError for a password that a person should not choose, or cannot use."""
+    if len(opaque_string(password)) < SHORTEST:
+        raise InvalidValueError(
+            f"this password is too short: {SHORTEST} characters at least\nOr let one be made: --generate"
+        )
+
+
+async def set_password(store: Store, account: Account, password: str) -> Credential:
+    """Makes it the account's main password, in place of the one before. Raises InvalidValueError."""
+    verifier = await asyncio.to_thread(passwords.make_verifier, password, CredentialKind.PASSWORD, account.scram_salt)
+    command = SetCredential(account.account_id, MAIN, CredentialKind.PASSWORD, frozenset(Scope), verifier)
+    return await store.execute(command)
+
+
+async def add_app_password(
+    store: Store, account: Account, name: str, scope: frozenset[Scope]
+) -> tuple[Credential, str]:
+    """A new password for one program or device; the text is nowhere else. Raises InvalidValueError,
+    AlreadyExistsError.
+    """
+    name = unicodedata.normalize("NFC", name.strip())
+    if not name or len(name) > MAX_NAME or not all(c.isprintable() for c in name):
+        raise InvalidValueError(f"{shown(name)!r} is no name for an app password: 1 to {MAX_NAME} printable characters")
+    if name == MAIN or any(c.name == name for c in await store.credentials(account.account_id)):
+        fix = f"Choose another name, or first: gatepost password remove {account.login} {name!r}"
+        raise AlreadyExistsError(f"{account.login} has a password named {name} already\n{fix}")
+    password = passwords.generate_app_password()
+    verifier = await asyncio.to_thread(passwords.make_verifier, password, CredentialKind.APP, account.scram_salt)
+    command = SetCredential(account.account_id, name, CredentialKind.APP, scope, verifier)
+    return await store.execute(command), password

@@ -1,0 +1,204 @@
+"""The one door: every login of every protocol comes through `StoreAuthenticator`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from gatepost import sasl
+from gatepost.config.settings import Settings
+from gatepost.errors import InvalidValueError
+from gatepost.identity import passwords
+from gatepost.identity.api import Login, LoginFailedError
+from gatepost.identity.cache import LIFETIME, Entry, LoginCache
+from gatepost.identity.dialogs import SaslDialog
+from gatepost.identity.directory import Directory, Entrant
+from gatepost.identity.hasher import Hasher, HasherBusyError
+from gatepost.identity.last_use import LastUse
+from gatepost.identity.names import shown
+from gatepost.identity.throttle import BUSY, Throttle
+from gatepost.model import Credential, Scope
+from gatepost.net.api import Peer, TlsInfo
+from gatepost.net.tally import Tally
+from gatepost.sasl.exchange import EXTERNAL, LOGIN, PLAIN, STRENGTH
+from gatepost.sasl.prepare import opaque_string
+from gatepost.sasl.scram import SCRAM, SCRAM_PLUS, TLS_EXPORTER, TLS_SERVER_END_POINT
+from gatepost.sasl.steps import NeedKeys, SaslError, Say, ScramKeys
+from gatepost.store.api import Store
+
+WRONG: Final = "Wrong name or password."
+"""Said to strangers, to wrong passwords, to disabled accounts and to app passwords outside their scope alike."""
+
+CERTIFICATE: Final = "client certificate"
+"""The name that logs give to a credential that is none of the store's."""
+
+_NO_KEYS: Final = ScramKeys(b"\0" * 32, b"\0" * 32)
+"""For strangers: no proof has a StoredKey of zeros, and finding that out takes as long as with a real one."""
+
+
+class StoreAuthenticator:
+    """Implements `identity.api.Authenticator` on a store. One for each worker, made after the fork.
+
+    A password that is not in the cache costs exactly one argon2, whether or not the user exists, is disabled, or
+    has only app passwords; the exception is an app password that lets its owner in.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tally: Tally,
+        settings: Settings,
+        secret: bytes,
+        hasher: Hasher,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`secret`: the installation's, the same in all workers. Raises InvalidValueError for a default domain
+        that is no domain.
+        """
+        self._directory = Directory(store, settings.server.default_domain, secret)
+        self._throttle = Throttle(tally, secret, clock, sleep)
+        self._cache = LoginCache()
+        self._hasher = hasher
+        self._clock = clock
+        self._last_use = LastUse(store)
+
+    # -- What is offered ------------------------------------------------------------------------------------
+
+    def mechanisms(self, tls: TlsInfo | None) -> tuple[str, ...]:
+        """See `api.Authenticator`. Without TLS: what a session may offer where `Peer.cleartext_login` is True."""
+        offered = {SCRAM, PLAIN, LOGIN}
+        if _bindings(tls):
+            offered.add(SCRAM_PLUS)
+        if tls and tls.client_identity:
+            offered.add(EXTERNAL)
+        return tuple(name for name in STRENGTH if name in offered)
+
+    def start(self, mechanism: str, peer: Peer, tls: TlsInfo | None, scope: Scope) -> SaslDialog:
+        """See `api.Authenticator`."""
+        if tls is None and not peer.cleartext_login:
+            raise SaslError("logging in needs encryption: start TLS first")
+        if mechanism not in self.mechanisms(tls):
+            raise SaslError("this SASL mechanism is not offered here; ask for the list")
+        exchange = sasl.server(mechanism, secrets.token_urlsafe(18), _bindings(tls))
+        return SaslDialog(self, exchange, mechanism, peer, scope, identity=tls.client_identity if tls else "")
+
+    # -- Passwords ------------------------------------------------------------------------------------------
+
+    async def password(self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str) -> Login:
+        """See `api.Authenticator`. A repeated login, the common case, takes microseconds and reads nothing."""
+        now = self._clock()
+        known = await self._directory.name(name)
+        login = known.login if known else shown(name)
+        key = self._cache.key(name, password, scope, mechanism)
+        if self._throttle.clear(peer.address, login, now):
+            entry = self._cache.get(key, now)
+            if entry is not None and entry.generation == self._directory.generation:
+                return self._welcome(entry.login, peer.address, login, now)
+        async with self._throttle.turn(peer.address, login):
+            try:
+                entry = await self._look(name, password, peer, scope, mechanism, self._cache.get(key, self._clock()))
+            except asyncio.CancelledError:
+                self._throttle.failure(peer.address, login, _octets(password))  # gone meanwhile: a guess is a guess
+                raise
+            self._cache.put(key, entry)
+            return self._welcome(entry.login, peer.address, login, self._clock())
+
+    async def _look(
+        self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str, before: Entry | None
+    ) -> Entry:
+        """A login whose turn it is. `before`: what the cache has of it, of another generation of the directory."""
+        entrant = await self._directory.look_up(name)
+        if before:
+            again = entrant.enter(entrant.still(before.verifier), scope, mechanism, before.until)
+            if isinstance(again, Entry):
+                return again
+        credential = await self._fitting(entrant, password, scope)
+        outcome = entrant.enter(credential, scope, mechanism, self._clock() + LIFETIME)
+        return self._admitted(outcome, entrant.name.login, peer, _octets(password))
+
+    async def _fitting(self, entrant: Entrant, password: str, scope: Scope) -> Credential | None:
+        """The credential whose password this is. Only an app password that lets them in saves the argon2."""
+        app = passwords.find_app(password, entrant.credentials)
+        if app and not entrant.obstacle(app, scope):
+            return app
+        try:
+            prepared = opaque_string(password)
+        except InvalidValueError:
+            prepared = ""
+        try:
+            fits = await self._hasher.verify(entrant.argon2_hash, prepared)
+        except HasherBusyError as error:
+            raise LoginFailedError(BUSY, "busy", entrant.name.login, temporary=True) from error
+        return entrant.main if fits else app
+
+    def _admitted(self, outcome: Entry | str, login: str, peer: Peer, wrong: bytes) -> Entry:
+        if isinstance(outcome, str):
+            self._throttle.failure(peer.address, login, wrong)
+            raise LoginFailedError(WRONG, outcome, login)
+        return outcome
+
+    def _welcome(self, login: Login, address: str, name: str, now: float) -> Login:
+        self._throttle.success(address, name, now)
+        self._last_use.note(login.account.account_id, login.credential_id, now)
+        return login
+
+    # -- What dialogs need: see `dialogs.Door` --------------------------------------------------------------
+
+    async def same(self, authzid: str, username: str) -> None:
+        """See `Door`."""
+        if not authzid or authzid == username:
+            return
+        one, other = await self._directory.name(authzid), await self._directory.name(username)
+        if one is None or other is None or one.login != other.login:
+            text = "No account may act for another here: leave the authorization identity empty."
+            raise LoginFailedError(text, "authzid", shown(username))
+
+    async def salt(self, username: str) -> bytes:
+        """See `Door`."""
+        return self._directory.salt(await self._directory.look_up(username))
+
+    async def proof(self, need: NeedKeys, peer: Peer, scope: Scope, mechanism: str) -> tuple[Login, Say]:
+        """See `Door`. Everything is read anew: the credential may have gone since the salt was told."""
+        known = await self._directory.name(need.username)
+        async with self._throttle.turn(peer.address, known.login if known else shown(need.username)):
+            entrant = await self._directory.look_up(need.username)
+            keys = [ScramKeys(c.verifier.stored_key, c.verifier.server_key) for c in entrant.credentials]
+            verified = need.answer(keys or [_NO_KEYS])
+            credential = entrant.credentials[verified.index] if verified else None
+            outcome = entrant.enter(credential, scope, mechanism, until=0)
+            entry = self._admitted(outcome, entrant.name.login, peer, need.proof)
+            say = verified.say if verified else Say(b"")
+            return self._welcome(entry.login, peer.address, entrant.name.login, self._clock()), say
+
+    async def certificate(self, authzid: str, identity: str) -> Login:
+        """See `Door`. Nothing to guess here, so nothing to throttle; a certificate opens every service."""
+        await self.same(authzid, identity)
+        entrant = await self._directory.look_up(identity)
+        if entrant.account is None or not entrant.account.enabled:
+            reason = "disabled" if entrant.account else "unknown user"
+            raise LoginFailedError("This client certificate opens no account here.", reason, entrant.name.login)
+        wanted = await self._directory.name(authzid)
+        return Login(entrant.account, 0, CERTIFICATE, EXTERNAL, wanted.folder if wanted else "")
+
+    # -- For its owner --------------------------------------------------------------------------------------
+
+    async def flush(self) -> None:
+        """Writes when credentials were last used; call it about once a minute, and at the end. Never fails."""
+        await self._last_use.flush()
+
+
+def _bindings(tls: TlsInfo | None) -> dict[str, bytes]:
+    """The connection's channel binding data, where it has any."""
+    if tls is None:
+        return {}
+    data = {TLS_EXPORTER: tls.exporter, TLS_SERVER_END_POINT: tls.server_end_point}
+    return {name: value for name, value in data.items() if value}
+
+
+def _octets(password: str) -> bytes:
+    """Of a password that may not be text at all."""
+    return password.encode("utf-8", "surrogatepass")

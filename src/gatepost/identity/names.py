@@ -1,0 +1,146 @@
+"""Domains, addresses and logins: one form of each, so that looking up is comparing.
+
+Local part: NFC and case-folded (RFC 5321 §2.4 lets the receiving side decide; people do not tell case apart).
+Domain: lower case, internationalised labels as U-labels (RFC 5890 §2.3.2.1).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+
+from gatepost.errors import InvalidValueError
+
+MAX_LOCAL: Final = 64
+"""Octets (RFC 5321 §4.5.3.1.1)."""
+
+MAX_ADDRESS: Final = 254
+"""Octets: a path has 256 with its angle brackets (RFC 5321 §4.5.3.1.3)."""
+
+MAX_FOLDER: Final = 255
+"""Octets of a mailbox name in a login."""
+
+_ATOM: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-=?^_`{|}~.\u0080-\U0010ffff]+")
+"""`dot-string` of RFC 5321 §4.1.2 with RFC 6531 §3.3, without `/`: that separates a folder in a login."""
+
+_LDH: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+"""RFC 5890 §2.3.1."""
+
+_IN_CONTEXT: Final = frozenset("\u00b7\u0375\u05f3\u05f4\u30fb")
+"""Punctuation that IDNA2008 allows in a label (RFC 5892 Appendix A)."""
+
+
+class LoginName(Struct, frozen=True):
+    """What a person typed as their name, understood."""
+
+    login: str
+    """`alice@example.com`."""
+    folder: str = ""
+    """`Archive` in `alice@example.com/Archive`."""
+
+
+def parse_domain(text: str) -> str:
+    """A domain name in its one form. Raises InvalidValueError."""
+    name = unicodedata.normalize("NFC", text).lower()
+    labels = [_label(label, text) for label in name.split(".")]
+    ascii_octets = sum(1 + len(_a_label(label)) for label in labels) - 1
+    if ascii_octets > 253 or labels[-1].isdigit():
+        raise InvalidValueError(f"{shown(text)} is not a domain name: use one like example.com")
+    return ".".join(labels)
+
+
+def _label(label: str, text: str) -> str:
+    """One label as LDH or U-label."""
+    problem = InvalidValueError(
+        f"{shown(text)} is not a domain name: its parts have letters, digits and inner hyphens only, like example.com"
+    )
+    if label.startswith("xn--"):
+        try:
+            label = _u_label(label)
+        except UnicodeError as error:
+            raise problem from error
+    if label.isascii():
+        fits = _LDH.fullmatch(label) is not None and label[2:4] != "--"
+    else:
+        kinds = {unicodedata.category(c)[0] for c in label if c not in _IN_CONTEXT and c != "-"}
+        fits = kinds <= {"L", "M", "N"} and not label.startswith("-") and not label.endswith("-")
+        fits = fits and unicodedata.normalize("NFC", label).lower() == label
+    if not fits or len(_a_label(label)) > 63:
+        raise problem
+    return label
+
+
+def _u_label(a_label: str) -> str:
+    """Raises UnicodeError when it is not the A-label of anything."""
+    decoded = a_label[4:].encode("ascii").decode("punycode")
+    if decoded.isascii() or _a_label(decoded) != a_label:
+        raise UnicodeError(a_label)
+    return decoded
+
+
+def _a_label(label: str) -> str:
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+
+
+def parse_address(text: str) -> str:
+    """A mail address in its one form. Raises InvalidValueError, saying what is wrong."""
+    local, at, domain = text.partition("@")
+    if not at:
+        raise InvalidValueError(f"{shown(text)} is not a mail address: it has no @, use one like alice@example.com")
+    address = f"{_local(local, text)}@{parse_domain(domain)}"
+    if len(address.encode()) > MAX_ADDRESS:
+        raise InvalidValueError(f"{shown(text)} is too long for a mail address: {MAX_ADDRESS} octets at most")
+    return address
+
+
+def _local(local: str, text: str) -> str:
+    folded = _fold(local)
+    odd = next((c for c in folded if not c.isprintable() or c.isspace()), "")
+    if odd or _fold(folded) != folded or not _ATOM.fullmatch(folded):
+        raise InvalidValueError(
+            f"{shown(text)} is not a mail address that can be used here: before the @, letters, digits and "
+            ". _ - + are good; spaces, quotes, / and brackets are not"
+        )
+    if folded.startswith(".") or folded.endswith(".") or ".." in folded:
+        raise InvalidValueError(f"{shown(text)} is not a mail address: a dot stands between two other characters")
+    if len(folded.encode()) > MAX_LOCAL:
+        raise InvalidValueError(f"{shown(text)}: the part before the @ has {MAX_LOCAL} octets at most")
+    return folded
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def parse_alias(text: str) -> str:
+    """A mail address, or `@domain` for whatever else arrives at the domain. Raises InvalidValueError."""
+    return "@" + parse_domain(text[1:]) if text.startswith("@") else parse_address(text)
+
+
+@lru_cache(maxsize=4096)
+def parse_login(text: str, default_domain: str = "") -> LoginName:
+    """A login: an address, or a bare name at the default domain; `/folder` may follow either.
+
+    Remembers the latest names, because it stands in the path of every login. Raises InvalidValueError.
+    """
+    local, at, rest = text.partition("@")
+    if at:
+        domain, _, folder = rest.partition("/")
+    else:
+        local, _, folder = text.partition("/")
+        domain = default_domain
+    if not domain:
+        raise InvalidValueError(f"{shown(text)} has no domain: use the full mail address, like alice@example.com")
+    folder = unicodedata.normalize("NFC", folder)
+    if not all(c.isprintable() for c in folder) or len(folder.encode()) > MAX_FOLDER:
+        raise InvalidValueError(f"{shown(text)}: this is not the name of a folder")
+    return LoginName(parse_address(f"{local}@{domain}"), folder)
+
+
+def shown(text: str) -> str:
+    """Foreign text, safe for a log line or a terminal: no control characters, of bounded length."""
+    return "".join(c if c.isprintable() else "?" for c in text[:MAX_ADDRESS])
