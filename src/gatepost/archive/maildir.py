@@ -1,0 +1,165 @@
+"""Maildir and Maildir++: one file for each message, its flags in the file's name.
+
+Read: `cur` and `new`, subfolders as `.Sent.2019` or as plain directories, the lists of Dovecot and Courier in them.
+Written: Maildir++ with `dovecot-uidlist` and `dovecot-keywords`, so that flags, keywords and unique-ids come along.
+This is the format that keeps everything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from gatepost.archive import names, uidl
+from gatepost.archive.item import Bad, Entry, Item, Place
+from gatepost.archive.tree import Found, Steps, Tree
+from gatepost.errors import AlreadyExistsError
+from gatepost.model import INBOX, Flag
+
+_FLAGS: Final = {
+    "D": Flag.DRAFT, "F": Flag.FLAGGED, "R": Flag.ANSWERED, "S": Flag.SEEN, "T": Flag.DELETED,
+}  # fmt: skip
+_PASSED: Final = "$Forwarded"
+"""The keyword for the flag `P`: resent, forwarded or bounced."""
+_KEYWORDS: Final = "abcdefghijklmnopqrstuvwxyz"
+_LATE: Final = 1 << 63
+
+
+def is_maildir(entries: Iterable[Found]) -> bool:
+    """Whether a directory with these entries is a Maildir folder."""
+    return any(entry.is_folder and entry.name in {"cur", "new"} for entry in entries)
+
+
+def read(root: Path) -> Iterator[Item | Bad]:
+    """Every message of a Maildir and its subfolders, by UID or age. Raises OSError for `root` itself."""
+    tree = Tree(root)
+    tree.entries()
+    for steps in tree.folders():
+        if steps and steps[-1] in {"cur", "new", "tmp"}:
+            continue
+        try:
+            if is_maildir(tree.entries(steps)):
+                yield from _Folder(tree, steps).items()
+        except OSError as error:
+            yield Bad("/".join(steps), error.strerror or str(error))
+
+
+class _Folder:
+    def __init__(self, tree: Tree, steps: Steps) -> None:
+        self.tree = tree
+        self.steps = steps
+        self.known = uidl.courier(tree.text((*steps, "courierpop3dsizelist")))
+        self.known |= uidl.dovecot(tree.text((*steps, "dovecot-uidlist")))
+        self.keywords = _read_keywords(tree.text((*steps, "dovecot-keywords")))
+
+    def items(self) -> Iterator[Item | Bad]:
+        found = [(place, entry) for place in ("cur", "new") for entry in self._entries(place)]
+        for place, entry in sorted(found, key=lambda one: self._order(one[1].name)):
+            key = "/".join((*self.steps, place, entry.name))
+            if entry.is_file:
+                yield self._item(key, place, entry)
+            else:
+                yield Bad(key, "it is not a regular file (links are not followed)")
+
+    def _entries(self, place: str) -> list[Found]:
+        try:
+            return [entry for entry in self.tree.entries((*self.steps, place)) if not entry.name.startswith(".")]
+        except FileNotFoundError:
+            return []
+
+    def _order(self, name: str) -> tuple[int, int, str]:
+        known = self.known.get(uidl.base(name))
+        age = re.match(r"\d{1,18}", name)
+        return known.uid if known and known.uid else _LATE, int(age[0]) if age else 0, name
+
+    def _item(self, key: str, place: str, entry: Found) -> Item:
+        name, _, letters = entry.name.partition("2,")
+        letters = letters if name[-1:] in {":", ";", "!"} else ""
+        known = self.known.get(uidl.base(entry.name))
+        return Item(
+            key=key.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+            folder=names.from_path(self.steps),
+            received=entry.modified,
+            size=entry.size,
+            open=partial(self.tree.open, (*self.steps, place, entry.name)),
+            flags=Flag(sum(_FLAGS.get(letter, 0) for letter in set(letters))),
+            keywords=tuple(self.keywords[letter] for letter in sorted(set(letters)) if letter in self.keywords),
+            uidl=known.uidl if known else None,
+        )
+
+
+def _read_keywords(text: str) -> dict[str, str]:
+    found = {"P": _PASSED}
+    for line in text.splitlines():
+        number, _, name = line.partition(" ")
+        if number.isdecimal() and int(number) < len(_KEYWORDS) and name:
+            found[_KEYWORDS[int(number)]] = name
+    return found
+
+
+class MaildirWriter:
+    """Writes a Maildir++; INBOX is its root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = root
+        self.place: Place | None = None
+        self.lines: list[str] = []
+        self.keywords: list[str] = []
+
+    def begin(self, place: Place) -> None:
+        """Raises AlreadyExistsError if the folder is there."""
+        self.folder = self.root if place.name == INBOX else self.root / names.to_maildir(place.name)
+        self.lines = [f"3 V{place.uidvalidity} N{place.uidnext}"]
+        self.keywords = []
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(mode=0o700, exist_ok=self.folder == self.root)
+            for name in ("cur", "new", "tmp"):
+                (self.folder / name).mkdir(mode=0o700)
+        except FileExistsError as error:
+            raise AlreadyExistsError(f"{self.folder} is there already: choose a new directory to export to") from error
+        if self.folder != self.root:
+            (self.folder / "maildirfolder").touch(0o600)
+
+    def add(self, entry: Entry, chunks: Iterable[bytes]) -> bool:
+        """Writes to `tmp` first and moves the complete file to `cur`, as Maildir asks."""
+        name = f"{entry.received}.U{entry.uid}.gatepost"
+        size = write_file(self.folder / "tmp" / name, chunks, entry.received)
+        name = f"{name},S={size}"
+        (self.folder / "tmp" / name.partition(",")[0]).rename(self.folder / "cur" / f"{name}:2,{self._letters(entry)}")
+        self.lines.append(f"{entry.uid} P{entry.uidl} :{name}")
+        return True
+
+    def _letters(self, entry: Entry) -> str:
+        letters = [letter for letter, flag in _FLAGS.items() if flag & entry.flags]
+        for keyword in entry.keywords:
+            if keyword == _PASSED:
+                letters.append("P")
+            elif keyword in self.keywords or len(self.keywords) < len(_KEYWORDS):
+                if keyword not in self.keywords:
+                    self.keywords.append(keyword)
+                letters.append(_KEYWORDS[self.keywords.index(keyword)])
+        return "".join(sorted(letters))
+
+    def end(self) -> None:
+        """Writes the lists of UIDs and keywords."""
+        (self.folder / "dovecot-uidlist").write_text("\n".join((*self.lines, "")))
+        if self.keywords:
+            lines = [f"{number} {name}\n" for number, name in enumerate(self.keywords)]
+            (self.folder / "dovecot-keywords").write_text("".join(lines))
+
+
+def write_file(path: Path, chunks: Iterable[bytes], received: int) -> int:
+    """Writes a file that must be new, with its time; returns its octets."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb") as handle:
+        for chunk in chunks:
+            handle.write(chunk)
+        handle.flush()
+        os.utime(file, (received, received))
+        return handle.tell()

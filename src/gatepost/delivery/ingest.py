@@ -1,0 +1,88 @@
+"""From octets as they came in to the `NewEmail` that the store takes: wire form, parsed once, large bodies staged."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from mmap import ACCESS_READ, mmap
+from tempfile import TemporaryFile
+from typing import Final
+
+from gatepost.errors import InvalidValueError
+from gatepost.mime.ingest import ingest
+from gatepost.mime.wire import CRLF, MIXED, Octets, canonical, line_ends, pieces, to_wire
+from gatepost.model import CHUNK, make_id
+from gatepost.store.api import Store
+from gatepost.store.commands import Inline, NewEmail, StageChunk, Staged
+
+IN_MEMORY: Final = 8 * 1024 * 1024
+"""Octets up to which a new wire form is made in memory; a larger one goes through a temporary file."""
+
+
+class MessageTooLargeError(InvalidValueError):
+    """The message is larger than `delivery.message_size`."""
+
+
+def check_size(size: int, most: int) -> None:
+    """Raises MessageTooLargeError."""
+    if size > most:
+        raise MessageTooLargeError(
+            f"the message has {size:,} octets and at most {most:,} are accepted: raise `message_size` in [delivery]"
+        )
+
+
+async def prepare(store: Store, source: Octets, *, received: int, most: int) -> NewEmail:
+    """Reads a message and puts its body where the store finds it; `source` may be a mapped file.
+
+    `most`: octets accepted, of the source and of its wire form. Raises MessageTooLargeError, InvalidValueError for an
+    empty message, and what `Store.execute` raises.
+    """
+    if not len(source):
+        raise InvalidValueError("the message is empty")
+    check_size(len(source), most)
+    with _wire_form(source) as (wire, ends):
+        check_size(len(wire), most)
+        known = ingest(wire)
+        return NewEmail(
+            body=await _body(store, wire),
+            received=received,
+            header_octets=known.header_octets,
+            structure=known.structure,
+            message_id=known.message_id,
+            references=known.references,
+            ascii_size=known.ascii_size,
+            line_ends=ends,
+            original=await _body(store, source) if ends == MIXED else None,
+            preview=known.preview,
+        )
+
+
+@contextmanager
+def _wire_form(source: Octets) -> Iterator[tuple[Octets, str]]:
+    if len(source) <= IN_MEMORY:
+        yield canonical(source[:])
+        return
+    ends = line_ends(source)
+    if ends == CRLF:
+        yield source, ends
+        return
+    with TemporaryFile() as file:
+        for piece in to_wire(pieces(source)):
+            file.write(piece)
+        file.flush()
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as wire:
+            yield wire, ends
+
+
+async def _body(store: Store, data: Octets) -> Inline | Staged:
+    if len(data) <= CHUNK:
+        return Inline(data[:])
+    upload_id = make_id(time.time_ns() // 1_000_000, secrets.randbits(22))
+    digest = sha256()
+    for number, piece in enumerate(pieces(data)):
+        digest.update(piece)
+        await store.execute(StageChunk(upload_id, number, piece))
+    return Staged(upload_id, digest.digest(), len(data))

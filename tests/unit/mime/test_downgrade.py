@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from gatepost.mime.downgrade import FIELD_OCTETS, FIELDS, ascii_size, surrogate
+from gatepost.mime.headers import header_end
+from gatepost.mime.words import decode_words, encode_words
+
+
+def lowered(field: str) -> str:
+    return surrogate(f"{field}\r\n".encode()).decode("ascii").removesuffix("\r\n")
+
+
+def word(text: str) -> str:
+    return b"".join(encode_words(text)).decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("From: Fred <fred@EXÄMPLE.com>", "From: Fred:;"),
+        ("From: fréd@example.com", "From: internationalized-address:;"),
+        ("From: <fréd@example.com>", "From: internationalized-address:;"),
+        ("From: Frédéric <fred@example.com>", f"From: {word('Frédéric')} <fred@example.com>"),
+        ("From: Frédéric <frédéric@example.com>", f"From: {word('Frédéric')}:;"),
+        ('To: a@x, é@y, "B, C" <b@z>', 'To: <a@x>,\r\n internationalized-address:;,\r\n "B, C" <b@z>'),
+        ("To: Großes: a@x, é@y;", "To: <a@x>,\r\n internationalized-address:;"),
+        ("Cc: Größe:;, a@x", f"Cc: {word('Größe')}:;,\r\n <a@x>"),
+        ("Cc: é local", "Cc: internationalized-address:;"),
+        ("Resent-To: nöbody", "Resent-To: internationalized-address:;"),
+        ("Subject: Grüße", f"Subject: {word('Grüße')}"),
+        ("SUBJECT : Grüße", f"SUBJECT : {word('Grüße')}"),
+        ("X-Whatever: ü", f"X-Whatever: {word('ü')}"),
+        (
+            "Content-Type: text/plain; name=ü; charset=utf-8",
+            "Content-Type: text/plain;\r\n name*=utf-8''%C3%BC;\r\n charset=\"utf-8\"",
+        ),
+        ("Content-Type: text/plain; name*=ü", "Content-Type: text/plain"),
+        ("Content-Type: text/plain; nüme=x", "Content-Type: text/plain"),
+        ("Content-Type: text/pläin", ""),
+        (
+            'Content-Disposition: attachment; filename="a \\" ü"',
+            "Content-Disposition: attachment;\r\n filename*=utf-8''a%20%22%20%C3%BC",
+        ),
+        ("Content-Disposition: attachment; filename=" + "ü" * 200, "Content-Disposition: attachment"),
+        ("Received: from ü by x", ""),
+        ("Sübject: x", ""),
+        ("no colon ü", ""),
+        ("X-Long: ü" + "x" * FIELD_OCTETS, ""),
+    ],
+)
+def test_fields(field: str, expected: str) -> None:
+    assert lowered(field) == expected
+
+
+def test_ascii_fields_and_the_empty_line_stay_as_they_are() -> None:
+    header = "Received: by x;\r\n\tdate\r\nSubject: Grüße\r\nX-Keep:  odd  \r\n\r\n".encode()
+    result = surrogate(header)
+    assert result.isascii()
+    assert result.startswith(b"Received: by x;\r\n\tdate\r\nSubject: =?utf-8?B?")
+    assert result.endswith(b"\r\nX-Keep:  odd  \r\n\r\n")
+    assert header_end(result) == len(result)
+
+
+def test_latin_1_is_read_as_such() -> None:
+    result = surrogate(b"Subject: Gr\xfc\xdfe\r\n\r\n")
+    assert decode_words(result.partition(b":")[2]) == "Grüße"
+
+
+def test_long_subjects_are_folded() -> None:
+    result = surrogate(f"Subject: {'ü' * 500}\r\n\r\n".encode())
+    assert max(map(len, result.split(b"\r\n"))) < 90
+    assert decode_words(result[8:].replace(b"\r\n", b"")) == "ü" * 500
+
+
+def test_an_ascii_header_is_its_own_surrogate() -> None:
+    header = b"Subject: x\r\n\r\n"
+    assert surrogate(header) is header
+    assert ascii_size(header, 100) == 0
+
+
+def test_the_size_is_that_of_the_surrogate() -> None:
+    header = "Subject: ü\r\n\r\n".encode()
+    assert ascii_size(header, 100) == 100 - len(header) + len(surrogate(header))
+
+
+def test_only_so_many_fields_are_converted() -> None:
+    header = "X-A: ü\r\n".encode() * (FIELDS + 10) + b"X-B: plain\r\n\r\n"
+    result = surrogate(header)
+    assert result.count(b"X-A:") == FIELDS
+    assert b"X-B: plain" in result
