@@ -1,0 +1,123 @@
+"""What every POP3 session of a process shares, and what one session keeps for its log line."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from gatepost import __version__
+from gatepost.config.settings import Pop3
+from gatepost.identity.api import Authenticator, Login
+from gatepost.net.api import Flow, Peer
+from gatepost.net.tally import Tally
+from gatepost.pop3.machine import Machine
+from gatepost.pop3.policies import Policies
+from gatepost.pop3.replies import Voice, voice
+from gatepost.ports import BY_NAME, TlsMode
+from gatepost.store.api import MaildropLocks, Store
+
+TraceSink = Callable[[Peer, str, str], None]
+"""Sees the dialog: the peer, the login (empty before it), and a line that begins with `C: ` or `S: `."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    store: Store
+    authenticator: Authenticator
+    tally: Tally
+    locks: MaildropLocks
+    options: Pop3
+    secure_port: int = BY_NAME["pop3s"].port
+    """Where the live configuration listens with implicit TLS: sentences send people there."""
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
+    pause: Callable[[float], Awaitable[None]]
+    """Waits so many seconds; 0 just gives others their turn."""
+    trace: TraceSink | None = None
+    implementation: str = f"Gatepost-{__version__}"
+    policies: Policies = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "policies", Policies(self.store, self.clock))
+
+
+class Record:
+    """The facts of one session for its log line."""
+
+    __slots__ = ("deleted", "login", "mechanism", "outcome", "reason", "retrieved", "top", "tried")
+
+    def __init__(self) -> None:
+        self.login: Login | None = None
+        self.tried = ""
+        """The name of the last login that failed, as the client wrote it."""
+        self.mechanism = ""
+        self.retrieved = 0
+        self.top = 0
+        self.deleted = 0
+        self.outcome = "lost"
+        self.reason = ""
+
+    def ended(self, outcome: str, reason: str = "") -> None:
+        """Notes how the session came to its end; without a reason the last failed login stays the reason."""
+        self.outcome = outcome
+        self.reason = reason or self.reason
+
+    def fields(self, octets: int, reason: str) -> Mapping[str, object]:
+        """In the order in which they are logged; nothing that a client chose stands there unescaped."""
+        login = self.login
+        return {
+            "user": login.account.login if login else printable(self.tried),
+            "mechanism": printable(login.mechanism if login else self.mechanism),
+            "credential": printable(login.credential if login else ""),
+            "folder": printable(login.folder if login else ""),
+            "retrieved": self.retrieved,
+            "top": self.top,
+            "deleted": self.deleted,
+            "bytes": octets,
+            "outcome": self.outcome,
+            "reason": printable(self.reason or reason),
+        }
+
+
+def printable(text: str) -> str:
+    """At most 100 characters, on one line, with everything that could forge a log escaped."""
+    if text.isascii() and text.isprintable() and len(text) <= 100:
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:100])
+
+
+@dataclass(slots=True)
+class Talk:
+    """One connection's belongings, handed from state to state."""
+
+    context: Context
+    peer: Peer
+    machine: Machine
+    record: Record
+    flow: Flow
+    utf8: bool = False
+    language: str = ""
+    """What the client chose with LANG; empty until then."""
+
+    @property
+    def voice(self) -> Voice:
+        return self.machine.voice
+
+    @property
+    def encrypted(self) -> bool:
+        return self.flow.tls is not None
+
+    @property
+    def may_log_in(self) -> bool:
+        """No password crosses an unencrypted connection, unless the administrator said so for this network."""
+        return self.encrypted or self.peer.cleartext_login
+
+    @property
+    def may_secure(self) -> bool:
+        return not self.encrypted and self.peer.tls_mode is TlsMode.STARTTLS
+
+    def choose(self, *, language: str = "", utf8: bool = False) -> None:
+        """LANG or UTF8 was accepted: from now on the server may say more than ASCII (RFC 6856 §2.1, §3.2)."""
+        self.language = language or self.language
+        self.utf8 = self.utf8 or utf8
+        self.machine.voice = voice(self.language or self.context.options.language, ascii_only=False)

@@ -1,0 +1,118 @@
+"""One POP3 connection on the server's side: the machine's commands to the store, and the answers back.
+
+The driver in `gatepost.net` owns the socket and calls the methods; `gatepost.net.api.Session` is the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+from gatepost.errors import DomainError, PeerError
+from gatepost.net import api as net
+from gatepost.pop3 import texts
+from gatepost.pop3.authorization import Authorization
+from gatepost.pop3.context import Context, Record, Talk, TraceSink
+from gatepost.pop3.grammar import PENDING
+from gatepost.pop3.machine import Machine, Shown, State
+from gatepost.pop3.replies import Voice, voice
+from gatepost.pop3.stage import Stage
+from gatepost.pop3.transaction import Transaction
+
+
+class Pop3Session:
+    """See `gatepost.net.api.Session`."""
+
+    __slots__ = ("_context", "_deadline", "_machine", "_peer", "_record", "_stage", "_talk", "machine")
+
+    def __init__(self, context: Context, peer: net.Peer) -> None:
+        self._context = context
+        self._peer = peer
+        self._record = Record()
+        self._deadline = context.clock() + context.options.login_timeout
+        self._talk: Talk | None = None
+        self._stage: Stage | None = None
+        self._machine = Machine(self._first_voice(), bad_commands=context.options.bad_commands)
+        self.machine: net.Machine = self._machine
+        if context.trace is not None:
+            self._machine.shown = self._shown_to(context.trace)
+
+    def _first_voice(self) -> Voice:
+        """Until the client allows more, ASCII (RFC 1939 §3)."""
+        return voice(self._context.options.language, ascii_only=True)
+
+    def _shown_to(self, trace: TraceSink) -> Shown:
+        def show(side: str, line: str) -> None:
+            login = self._record.login
+            trace(self._peer, login.account.login if login else "", f"{side}: {line}")
+
+        return show
+
+    async def opened(self, flow: net.Flow) -> None:
+        """Greets, or refuses an address that has failed too often."""
+        context, machine = self._context, self._machine
+        self._talk = Talk(context, self._peer, machine, self._record, flow)
+        self._stage = Authorization(self._talk)
+        wait = context.tally.refusal(self._peer.address, context.clock())
+        if wait > 0:
+            self._record.ended("refused", "too many failed logins")
+            machine.close(machine.voice.err(texts.ADDRESS_REFUSED, ceil(wait)))
+        else:
+            machine.send(machine.voice.ok(texts.GREETING))
+
+    async def advance(self) -> None:
+        """Raises ConnectionError when the connection is gone."""
+        machine, talk, stage = self._machine, self._talk, self._stage
+        if talk is None or stage is None:
+            return
+        while (event := machine.next_event()) is not None:
+            try:
+                stage = await stage.handle(event) or stage
+                self._stage = stage
+            except (DomainError, PeerError) as error:
+                machine.send(machine.voice.failure(error))
+            if machine.pending >= PENDING:
+                await talk.flow.flush()
+
+    @property
+    def idle_seconds(self) -> float:
+        """After login the time between commands (RFC 1939 §3); before, what is left of the time to log in."""
+        if self._machine.state is State.TRANSACTION:
+            return self._context.options.idle_timeout
+        return max(0.0, self._deadline - self._context.clock())
+
+    @property
+    def wants_tls(self) -> bool:
+        return self._machine.state is State.SECURING
+
+    async def secured(self) -> None:
+        """RFC 2595 §4: as if the connection had just begun, but without a greeting."""
+        self._machine.secured(self._first_voice())
+        if self._talk is not None:
+            self._talk.utf8, self._talk.language = False, ""
+            self._stage = Authorization(self._talk)
+
+    @property
+    def finished(self) -> bool:
+        return self._machine.state is State.CLOSED
+
+    def timed_out(self) -> None:
+        machine, options = self._machine, self._context.options
+        self._record.ended("idle")
+        if machine.state is State.TRANSACTION:
+            machine.close(machine.voice.err(texts.IDLE, ceil(options.idle_timeout)))
+        elif machine.state is State.SECURING:  # the client waits for TLS: plaintext would only confuse it
+            machine.close()
+        elif machine.state is not State.CLOSED:
+            machine.close(machine.voice.err(texts.SLOW_LOGIN, ceil(options.login_timeout)))
+
+    def shutting_down(self) -> None:
+        if self._machine.state is not State.CLOSED:
+            self._record.ended("restart")
+            self._machine.close(self._machine.voice.err(texts.RESTARTING))
+
+    async def closed(self, reason: str) -> Mapping[str, object]:
+        """Without QUIT nothing was deleted (RFC 1939 §6)."""
+        if isinstance(self._stage, Transaction):
+            self._stage.leave()
+        return self._record.fields(self._machine.sent, reason)

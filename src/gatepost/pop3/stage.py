@@ -1,0 +1,62 @@
+"""What may be said both before and after login: CAPA and LANG."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar
+
+from gatepost.model import Account
+from gatepost.pop3 import texts
+from gatepost.pop3.commands import Capa, Lang
+from gatepost.pop3.context import Talk
+from gatepost.pop3.replies import Capabilities, RefusedError, matching_language, multi_line
+
+Handlers = Mapping[type[Any], Callable[[Any, Any], Awaitable["Stage | None"]]]
+"""Event type -> method. A method returns the next stage, or None to stay."""
+
+
+class Stage:
+    """One of the states of RFC 1939 §3, as far as it talks to the store."""
+
+    __slots__ = ("_talk",)
+
+    handlers: ClassVar[Handlers]
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+
+    async def handle(self, event: object) -> Stage | None:
+        """Answers; returns the next stage if there is one. Raises DomainError and PeerError for a -ERR."""
+        return await self.handlers[type(event)](self, event)
+
+    async def _send_capabilities(self, account: Account | None) -> None:
+        talk, context = self._talk, self._talk.context
+        delay, days = await context.policies.strictest()
+        known = Capabilities(
+            user=talk.may_log_in,
+            mechanisms=context.authenticator.mechanisms(talk.flow.tls),
+            stls=talk.may_secure and account is None,
+            login_delay=(account.login_delay if account else delay) if delay else None,
+            expire_days=account.expire_days if account else days,
+            logged_in=account is not None,
+            implementation=context.implementation,
+        )
+        talk.machine.send(multi_line(talk.voice.ok(texts.CAPABILITIES), known.lines()))
+
+    async def capa(self, _: Capa) -> Stage | None:
+        await self._send_capabilities(None)
+        return None
+
+    async def lang(self, command: Lang) -> Stage | None:
+        """RFC 6856 §3: the new language begins with the answer to LANG itself."""
+        talk = self._talk
+        if command.language is None:
+            listing = [f"{tag} {name}" for tag, name in texts.LANGUAGES.items()]
+            talk.machine.send(multi_line(talk.voice.ok(texts.LANGUAGE_LIST), listing))
+            return None
+        tag = matching_language(command.language, talk.context.options.language)
+        if tag is None:
+            raise RefusedError(texts.LANGUAGE_UNKNOWN)
+        talk.choose(language=tag)
+        talk.machine.send(talk.voice.tagged_ok(texts.LANGUAGE_CHANGED))
+        return None

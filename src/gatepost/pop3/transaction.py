@@ -1,0 +1,227 @@
+"""The TRANSACTION state (RFC 1939 §5, §7): an open maildrop, read as fast as the client takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from gatepost.errors import DomainError, PeerError
+from gatepost.identity.api import Login
+from gatepost.mime import downgrade
+from gatepost.model import CHUNK
+from gatepost.pop3 import commands, texts
+from gatepost.pop3.context import Context, Talk
+from gatepost.pop3.drop import SLICE, Drop
+from gatepost.pop3.framing import Stuffer, Top, stuffed
+from gatepost.pop3.grammar import END, PENDING, header_end
+from gatepost.pop3.replies import RefusedError
+from gatepost.pop3.stage import Handlers, Stage
+from gatepost.pop3.update import commit, farewell
+from gatepost.store.api import Store
+
+
+class Lease:
+    """What a logged-in session holds: its place among the account's sessions, and the maildrop's lock."""
+
+    __slots__ = ("_account_id", "_context", "_held", "_mailbox_id")
+
+    def __init__(self, context: Context, account_id: int) -> None:
+        """Raises RefusedError if the account has its full number of sessions."""
+        if not context.tally.enter(account_id):
+            raise RefusedError(texts.TOO_MANY_SESSIONS)
+        self._context = context
+        self._account_id = account_id
+        self._mailbox_id = 0
+        self._held = True
+
+    def lock(self, mailbox_id: int) -> None:
+        """Raises RefusedError if another session has the maildrop."""
+        if not self._context.locks.acquire(mailbox_id):
+            raise RefusedError(texts.IN_USE)
+        self._mailbox_id = mailbox_id
+
+    def give_back(self) -> None:
+        """Idempotent."""
+        if self._mailbox_id:
+            self._context.locks.release(self._mailbox_id)
+            self._mailbox_id = 0
+        if self._held:
+            self._context.tally.leave(self._account_id)
+            self._held = False
+
+
+class Source:
+    """A message's octets in pieces; its header in ASCII if the client did not allow more."""
+
+    __slots__ = ("_blob_id", "_ended", "_number", "_store", "_surrogate")
+
+    def __init__(self, store: Store, blob_id: int, *, surrogate: bool) -> None:
+        self._store = store
+        self._blob_id = blob_id
+        self._surrogate = surrogate
+        self._number = 0
+        self._ended = False
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end. Raises DomainError, RefusedError."""
+        if not self._surrogate:
+            return await self._chunk()
+        self._surrogate = False
+        held = await self._chunk()
+        while (end := header_end(held)) < 0 and not self._ended:
+            if len(held) >= downgrade.HEADER_OCTETS:
+                raise RefusedError(texts.NEEDS_UTF8)
+            held += await self._chunk()
+        end = end if end >= 0 else len(held)
+        return downgrade.surrogate(held[:end]) + held[end:]
+
+    async def _chunk(self) -> bytes:
+        if self._ended:
+            return b""
+        chunk = await self._store.chunk(self._blob_id, self._number)
+        self._number += 1
+        self._ended = len(chunk) < CHUNK
+        return chunk
+
+
+class Transaction(Stage):
+    """After login."""
+
+    __slots__ = ("_drop", "_lease", "_login")
+
+    def __init__(self, talk: Talk, login: Login, drop: Drop, lease: Lease) -> None:
+        super().__init__(talk)
+        self._login = login
+        self._drop = drop
+        self._lease = lease
+
+    def leave(self) -> None:
+        """Gives back the maildrop; deletes nothing. Idempotent."""
+        self._lease.give_back()
+
+    # -- Small commands
+
+    async def capa(self, _: commands.Capa) -> Stage | None:
+        await self._send_capabilities(self._login.account)
+        return None
+
+    async def noop(self, _: commands.Noop) -> Stage | None:
+        self._talk.machine.send(self._talk.voice.ok(texts.STILL_HERE))
+        return None
+
+    async def stat(self, _: commands.Stat) -> Stage | None:
+        self._talk.machine.send(b"+OK %d %d\r\n" % self._drop.stat())
+        return None
+
+    async def dele(self, command: commands.Dele) -> Stage | None:
+        self._drop.mark(self._drop.position(command.number))
+        self._talk.machine.send(self._talk.voice.ok(texts.MARKED, command.number))
+        return None
+
+    async def rset(self, _: commands.Rset) -> Stage | None:
+        self._drop.unmark()
+        self._talk.machine.send(self._talk.voice.ok(texts.UNMARKED, len(self._drop)))
+        return None
+
+    async def bye(self, _: commands.Quit) -> Stage | None:
+        """RFC 1939 §6. Whatever comes of it, the lock is given back and the connection ends."""
+        talk = self._talk
+        try:
+            if self._drop.marked:
+                talk.record.deleted = await commit(talk.context, self._login, self._drop, talk.peer.address)
+        except (DomainError, PeerError) as error:
+            talk.record.ended("error", str(error))
+            talk.machine.close(talk.voice.failure(error))
+        else:
+            talk.record.ended("quit")
+            talk.machine.close(farewell(talk.voice, self._login, talk.record.deleted))
+        finally:
+            self._lease.give_back()
+        return None
+
+    # -- Listings
+
+    async def list_sizes(self, command: commands.ListSizes) -> Stage | None:
+        drop, machine = self._drop, self._talk.machine
+        if command.number is None:
+            await self._listing(self._talk.voice.ok(texts.SIZES, drop.stat()[0]), drop.size_lines)
+        else:
+            machine.send(b"+OK %d %d\r\n" % (command.number, drop.sizes[drop.position(command.number)]))
+        return None
+
+    async def uidl(self, command: commands.Uidl) -> Stage | None:
+        drop, machine = self._drop, self._talk.machine
+        if command.number is None:
+            await self._listing(self._talk.voice.ok(texts.UNIQUE_IDS), drop.uidl_lines)
+        else:
+            uidl = drop.uidl(drop.position(command.number))
+            machine.send(b"+OK %d %b\r\n" % (command.number, uidl.encode()))
+        return None
+
+    async def _listing(self, status: bytes, lines: Callable[[int], bytes]) -> None:
+        """A short listing is one piece; a long one goes out slice by slice, and others get their turn."""
+        talk, total = self._talk, len(self._drop)
+        if total <= SLICE:
+            talk.machine.send(status + lines(0) + END)
+            return
+        talk.machine.send(status)
+        for start in range(0, total, SLICE):
+            talk.machine.send(lines(start))
+            await talk.flow.flush()
+            await talk.context.pause(0)
+        talk.machine.send(END)
+
+    # -- Messages
+
+    async def retr(self, command: commands.Retr) -> Stage | None:
+        talk, drop = self._talk, self._drop
+        position = drop.position(command.number)
+        size = drop.sizes[position]
+        status = talk.voice.ok(texts.OCTETS, size)
+        if size <= CHUNK and not drop.needs_surrogate(position):
+            body = await talk.context.store.chunk(drop.blob(position), 0)
+            talk.machine.send_message(status, stuffed(body))
+        else:
+            await self._stream(status, position, None)
+        talk.record.retrieved += 1
+        return None
+
+    async def top(self, command: commands.Top) -> Stage | None:
+        position = self._drop.position(command.number)
+        await self._stream(self._talk.voice.ok(texts.BEGINNING), position, Top(command.lines))
+        self._talk.record.top += 1
+        return None
+
+    async def _stream(self, status: bytes, position: int, top: Top | None) -> None:
+        talk, drop = self._talk, self._drop
+        source = Source(talk.context.store, drop.blob(position), surrogate=drop.needs_surrogate(position))
+        piece = await source.read()
+        talk.machine.send(status)
+        stuffer = Stuffer()
+        try:
+            while piece:
+                talk.machine.send_body(stuffer.feed(top.feed(piece) if top else piece))
+                if top and top.done:
+                    break
+                if talk.machine.pending >= PENDING:
+                    await talk.flow.flush()
+                piece = await source.read()
+        except DomainError as error:  # only a connection that ends without the final dot tells the client now
+            talk.record.ended("error", str(error))
+            talk.machine.close()
+            return
+        talk.machine.send_body(stuffer.end())
+
+    handlers: ClassVar[Handlers] = {
+        commands.Quit: bye,
+        commands.Capa: capa,
+        commands.Lang: Stage.lang,
+        commands.Noop: noop,
+        commands.Stat: stat,
+        commands.Dele: dele,
+        commands.Rset: rset,
+        commands.ListSizes: list_sizes,
+        commands.Uidl: uidl,
+        commands.Retr: retr,
+        commands.Top: top,
+    }

@@ -1,0 +1,566 @@
+"""What dialogs cannot show: locks, time, the journal's fields, the log line, errors of the store, output limits."""
+
+import asyncio
+
+import pytest
+
+from dialogs.house import LOGIN, PASSWORD, PLAIN, TLS, House, StubFlow
+from gatepost.errors import (
+    NoSuchMessageError,
+    StoreCorruptError,
+    StoreFullError,
+    StoreUnavailableError,
+)
+from gatepost.identity.api import LoginFailedError
+from gatepost.model import CHUNK, DeletePolicy
+from gatepost.pop3 import commands, machine
+from gatepost.pop3.authorization import Authorization
+from gatepost.pop3.context import printable
+from gatepost.pop3.grammar import PENDING
+from gatepost.pop3.transaction import Transaction
+
+
+def play(story, house=None):
+    """Runs `story(house)`."""
+    house = house or House()
+    asyncio.run(story(house))
+    return house
+
+
+def test_each_legal_command_has_a_handler():
+    legal = machine.LEGAL
+    before = legal[machine.State.AUTHORIZATION] | legal[machine.State.NAMED]
+    assert set(Authorization.handlers) == before | {commands.Response, commands.Abort}
+    assert set(Transaction.handlers) == legal[machine.State.TRANSACTION]
+
+
+# -- The UPDATE state
+
+
+def test_quit_is_one_write_with_all_that_the_journal_needs():
+    async def story(house):
+        connection = await house.log_in()
+        await house.say(connection, b"DELE 3\r\nDELE 1\r\nQUIT\r\n")
+        assert not house.locks.held
+
+    house = play(story, House(account={"delete_policy": DeletePolicy.HOLD, "hold_days": 2}))
+    (command,) = house.store.executed
+    assert command.uids == (1, 3)
+    assert command.policy is DeletePolicy.HOLD
+    assert command.hold_until == int(house.now) + 2 * 86400
+    assert (command.credential, command.address) == ("Alice's phone", "192.0.2.7")
+
+
+def test_quit_without_deletions_writes_nothing():
+    async def story(house):
+        assert (await house.say(await house.log_in(), b"QUIT\r\n")) == b"+OK goodbye\r\n"
+
+    assert play(story).store.executed == []
+
+
+def test_a_store_that_comes_back_is_waited_for():
+    async def story(house):
+        house.store.failures = [StoreUnavailableError("away")] * 3
+        answer = await house.say(await house.log_in(), b"DELE 1\r\nQUIT\r\n")
+        assert answer.endswith(b"+OK goodbye; messages deleted: 1\r\n")
+
+    house = play(story)
+    assert len(house.store.executed) == 4
+    assert len(set(house.store.executed)) == 1
+    assert sum(house.pauses) < 10
+
+
+@pytest.mark.parametrize("slow", [0.0, 20.0])
+def test_a_store_that_stays_away_is_not_claimed_to_have_deleted(slow):
+    async def story(house):
+        house.store.failures = [StoreUnavailableError("away")] * 9
+        session, _ = connection = await house.log_in()
+        await house.say(connection, b"DELE 1\r\n")
+        execute = house.store.execute
+
+        async def slowly(command):
+            house.now += slow
+            return await execute(command)
+
+        house.store.execute = slowly
+        answer = await house.say(connection, b"QUIT\r\n")
+        assert answer.startswith(b"-ERR [SYS/TEMP] the store did not confirm the deletions")
+        assert session.finished
+        assert not house.locks.held
+        fields = await session.closed("x")
+        assert (fields["deleted"], fields["outcome"]) == (0, "error")
+
+    assert len(play(story).store.executed) == (1 if slow else 5)
+
+
+def test_a_full_disk_at_quit():
+    async def story(house):
+        house.store.failures = [StoreFullError("full")]
+        session, _ = connection = await house.log_in()
+        answer = await house.say(connection, b"DELE 1\r\nQUIT\r\n")
+        assert b"-ERR [SYS/TEMP] the server's disk is full, nothing was changed" in answer
+        assert session.finished
+
+    assert len(play(story).store.executed) == 1
+
+
+# -- Locks, places, time
+
+
+def test_what_is_held_is_given_back_however_it_ends():
+    async def story(house):
+        session, _ = connection = await house.log_in()
+        assert house.locks.held
+        assert house.tally.sessions == 1
+        await house.say(connection, b"DELE 1\r\n")
+        await session.closed("connection lost")
+        await session.closed("again")
+        assert not house.locks.held
+        assert house.tally.sessions == 0
+
+    assert play(story).store.executed == []
+
+
+def test_a_failing_store_at_login_leaves_nothing_held():
+    async def story(house):
+        async def fail(*_, **__):
+            raise StoreUnavailableError("away")
+
+        house.store.maildrop = fail
+        connection = await house.connect()
+        answer = await house.say(connection, f"USER {LOGIN}\r\nPASS {PASSWORD}\r\nSTAT\r\n".encode())
+        assert b"-ERR [SYS/TEMP] the mail store cannot be reached" in answer
+        assert answer.endswith(b"-ERR log in first\r\n")
+        assert not house.locks.held
+        assert house.tally.sessions == 0
+
+    play(story)
+
+
+def test_too_many_sessions_of_an_account():
+    async def story(house):
+        house.tally.most = 0
+        answer = await house.say(await house.connect(), b"USER alice\r\nPASS open sesame\r\n")
+        assert b"-ERR [IN-USE] this account has too many connections open" in answer
+
+    play(story)
+
+
+def test_a_soft_login_delay_shows_what_was_there_last_time():
+    async def story(house):
+        connection = await house.log_in()
+        await house.say(connection, b"QUIT\r\n")
+        await house.store.deliver(PLAIN)
+        noted = house.tally.seen
+        house.now += 10
+        connection = await house.log_in()
+        assert (await house.say(connection, b"STAT\r\nQUIT\r\n")).startswith(b"+OK 3 ")
+        assert house.tally.seen == noted
+        connection = await house.connect()
+        answer = await house.say(connection, b"USER alice/Archive\r\nPASS open sesame\r\nQUIT\r\n")
+        assert b"messages: 1\r\n" in answer
+        assert house.tally.seen == noted
+        house.now += 100
+        connection = await house.log_in()
+        assert (await house.say(connection, b"STAT\r\nQUIT\r\n")).startswith(b"+OK 4 ")
+
+    play(story, House(account={"login_delay": 60, "soft_login_delay": True}))
+
+
+def test_another_folder_does_not_change_what_was_seen_of_the_inbox():
+    async def story(house):
+        await house.say(await house.log_in(), b"QUIT\r\n")
+        house.now += 100
+        connection = await house.connect()
+        await house.say(connection, b"USER alice/Archive\r\nPASS open sesame\r\nQUIT\r\n")
+        assert house.tally.seen == (house.now, 4)
+
+    play(story, House(account={"login_delay": 60}))
+
+
+def test_a_clock_that_was_set_back_locks_nobody_out():
+    async def story(house):
+        house.tally.seen = (house.now + 100_000, 4)
+        await house.log_in()
+
+    play(story, House(account={"login_delay": 60}))
+
+
+def test_time_outs():
+    async def story(house):
+        session, flow = await house.connect()
+        assert session.idle_seconds == 60
+        house.now += 50
+        assert session.idle_seconds == 10
+        house.now += 50
+        assert session.idle_seconds == 0
+        session.timed_out()
+        assert flow.collect() == b"-ERR no login within 60 seconds; goodbye\r\n"
+        assert session.finished
+        session.timed_out()
+        assert flow.collect() == b""
+        session, flow = await house.log_in()
+        assert session.idle_seconds == 600
+        session.timed_out()
+        assert flow.collect() == b"-ERR no command for 600 seconds, nothing was deleted; goodbye\r\n"
+        assert (await session.closed("timeout"))["outcome"] == "idle"
+
+    play(story)
+
+
+def test_a_client_that_never_begins_tls_hears_nothing():
+    async def story(house):
+        session, flow = connection = await house.connect("pop3")
+        await house.say(connection, b"STLS\r\n")
+        assert session.wants_tls
+        session.timed_out()
+        assert flow.collect() == b""
+        assert session.finished
+
+    play(story)
+
+
+def test_shutting_down():
+    async def story(house):
+        session, flow = await house.log_in()
+        session.shutting_down()
+        assert flow.collect().startswith(b"-ERR [SYS/TEMP] the server is restarting, nothing was deleted")
+        session.shutting_down()
+        assert flow.collect() == b""
+        assert (await session.closed("shutdown"))["outcome"] == "restart"
+
+    play(story)
+
+
+# -- Who may enter
+
+
+def test_an_address_that_failed_too_often_is_told_so():
+    async def story(house):
+        house.tally.most_failures = 2
+        session, _ = connection = await house.connect()
+        answer = await house.say(connection, b"USER alice\r\nPASS a\r\nUSER alice\r\nPASS b\r\nUSER alice\r\n")
+        assert answer.splitlines()[-1] == (
+            b"-ERR [SYS/TEMP] too many failed logins from your address: try again in 60 seconds"
+        )
+        assert session.finished
+        assert (await session.closed("x"))["outcome"] == "refused"
+        session, flow = await house.connect()
+        assert session.finished
+        assert flow.out.startswith(b"-ERR [SYS/TEMP] too many failed logins")
+        assert (await session.closed("x"))["reason"] == "too many failed logins"
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("failure", "answer"),
+    [
+        (LoginFailedError("wait 5 seconds", "delayed", temporary=True), b"-ERR [SYS/TEMP] wait 5 seconds\r\n"),
+        (LoginFailedError("not as another", "authzid"), b"-ERR [AUTH] not as another\r\n"),
+        (StoreUnavailableError("sqlite: disk I/O error"), b"-ERR [SYS/TEMP] the mail store cannot be reached"),
+    ],
+)
+def test_other_failures_of_login(failure, answer):
+    async def story(house):
+        house.login_failure = failure
+        assert answer in await house.say(await house.connect(), b"USER alice\r\nPASS open sesame\r\n")
+
+    play(story)
+
+
+def test_sasl_cannot_go_on_without_an_exchange():
+    """The machine never lets that happen; the stage would refuse it."""
+
+    async def story(house):
+        session, flow = await house.connect()
+        session._machine.state = machine.State.EXCHANGE
+        assert await house.say((session, flow), b"QQ==\r\n") == b"-ERR AUTH was given up\r\n"
+
+    play(story)
+
+
+def test_a_session_that_was_not_opened_is_patient():
+    async def story(house):
+        session = house.services.session(house.peer())
+        session.machine.receive_data(b"CAPA\r\n")
+        await session.advance()
+        await session.secured()
+        assert (await session.closed("lost"))["outcome"] == "lost"
+
+    play(story)
+
+
+# -- Large things
+
+
+BIG = b"Subject: big\r\n\r\n" + b".dot\r\n" * (CHUNK // 2)
+
+
+def test_a_large_message_streams_in_pieces():
+    async def story(house):
+        _, flow = connection = await house.log_in()
+        before = len(flow.out)
+        await house.say(connection, b"RETR 1\r\n")
+        body = bytes(flow.out[before:]).split(b"\r\n", 1)[1]
+        assert body == BIG.replace(b"\n.", b"\n..") + b".\r\n"
+        assert max(flow.flushed) < 2 * CHUNK
+        assert len(flow.flushed) >= len(BIG) // CHUNK
+
+    play(story, House([BIG]))
+
+
+def test_top_of_a_large_message_reads_no_more_than_it_must():
+    async def story(house):
+        house.store.chunk_failures = {(1, 1): AssertionError("not needed")}
+        answer = await house.say(await house.log_in(), b"TOP 1 2\r\n")
+        assert answer.endswith(b"\r\n\r\n..dot\r\n..dot\r\n.\r\n")
+
+    play(story, House([BIG]))
+
+
+@pytest.mark.parametrize("error", [NoSuchMessageError("gone"), StoreCorruptError("hash"), StoreUnavailableError("x")])
+def test_a_message_that_breaks_off_ends_the_connection_without_a_dot(error):
+    async def story(house):
+        session, _ = connection = await house.log_in()
+        house.store.chunk_failures = {(1, 2): error}
+        answer = await house.say(connection, b"RETR 1\r\nNOOP\r\n")
+        assert session.finished
+        assert not answer.endswith(b"\r\n.\r\n")
+        assert b"still here" not in answer
+        assert (await session.closed("x"))["outcome"] == "error"
+
+    play(story, House([BIG]))
+
+
+@pytest.mark.parametrize("command", [b"RETR 1\r\n", b"TOP 1 1\r\n", b"RETR 2\r\n"])
+def test_a_message_that_cannot_be_read_is_an_error_reply(command):
+    async def story(house):
+        house.store.chunk_failures = {(1, 0): StoreCorruptError("x"), (2, 0): StoreCorruptError("x")}
+        answer = await house.say(await house.log_in(), command + b"NOOP\r\n")
+        assert answer.startswith(b"-ERR [SYS/PERM] the server cannot read this message any more: tell")
+        assert answer.endswith(b"\r\n+OK still here\r\n")
+
+    play(story, House([BIG, PLAIN]))
+
+
+def test_a_surrogate_with_a_header_across_chunks():
+    header = b"X-Long: " + b"a" * CHUNK + "\r\nSubject: Grüße\r\n\r\n".encode()
+
+    async def story(house):
+        connection = await house.log_in()
+        size = int((await house.say(connection, b"LIST 1\r\n")).split()[-1])
+        answer = (await house.say(connection, b"RETR 1\r\n")).split(b"\r\n", 1)[1]
+        assert answer.isascii()
+        assert len(answer) == size + len(b".\r\n")
+        assert answer.endswith(b"\r\n\r\nbody\r\n.\r\n")
+
+    play(story, House([header + b"body\r\n"]))
+
+
+def test_a_surrogate_of_a_message_that_is_only_a_header():
+    async def story(house):
+        answer = await house.say(await house.log_in(), b"RETR 1\r\n")
+        assert b"Subject: =?utf-8?" in answer
+        assert answer.endswith(b"\r\n.\r\n")
+
+    play(story, House(["Subject: Grüße\r\n".encode()]))
+
+
+def test_a_header_too_large_for_a_surrogate_needs_utf8(monkeypatch):
+    monkeypatch.setattr("gatepost.mime.downgrade.HEADER_OCTETS", CHUNK)
+    body = "Subject: ü\r\n".encode() + b"X: " + b"a" * CHUNK * 3
+
+    async def story(house):
+        answer = await house.say(await house.log_in(), b"RETR 1\r\n")
+        assert answer.startswith(b"-ERR [UTF8] ")
+
+    house = House([body])
+    maildrop = house.store.maildrop
+
+    async def with_surrogate(*args, **kwargs):
+        drop = await maildrop(*args, **kwargs)
+        drop.ascii_sizes[0] = 5
+        return drop
+
+    house.store.maildrop = with_surrogate
+    play(story, house)
+
+
+def test_listings_of_a_large_maildrop_go_out_in_slices():
+    async def story(house):
+        _, flow = connection = await house.log_in()
+        before = len(flow.out)
+        await house.say(connection, b"UIDL\r\nLIST\r\n")
+        lines = bytes(flow.out[before:]).split(b"\r\n")
+        assert len(lines) == 2 * 5002 + 1
+        assert max(flow.flushed) < 64 * 1024
+        assert house.pauses.count(0) == 10
+
+    play(story, House([b"x\r\n"] * 5000))
+
+
+def test_security_26_a_million_commands_and_a_client_that_does_not_read():
+    """Checklist 26: output waits for the client once `PENDING` octets are there, so input is not read either."""
+
+    class Closed(StubFlow):
+        async def flush(self):
+            await asyncio.get_running_loop().create_future()  # the window stays closed for ever
+
+    async def story(house):
+        session, _ = await house.log_in()
+        blocked = Closed()
+        blocked.session = session
+        session._talk.flow = blocked
+        session.machine.receive_data(b"CAPA\r\n" * 60_000)
+        task = asyncio.ensure_future(session.advance())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not task.done()
+        assert session._machine.pending < PENDING + 1000
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    play(story)
+
+
+def test_security_11_drip_feeding_gains_no_time():
+    """Checklist 11: before login the clock runs on, whatever the client says."""
+
+    async def story(house):
+        session, _ = connection = await house.connect()
+        for _ in range(5):
+            house.now += 10
+            await house.say(connection, b"CAPA\r\n")
+        assert session.idle_seconds == 10
+
+    play(story)
+
+
+def test_a_lost_connection_leaves_the_session_by_an_exception():
+    async def story(house):
+        session, flow = await house.log_in()
+        flow.gone = True
+        session.machine.receive_data(b"RETR 1\r\n")
+        with pytest.raises(ConnectionError):
+            await session.advance()
+        fields = await session.closed("reset by peer")
+        assert (fields["outcome"], fields["reason"]) == ("lost", "reset by peer")
+
+    play(story, House([BIG]))
+
+
+# -- CAPA
+
+
+def test_capa_lives_with_a_store_that_is_away():
+    async def story(house):
+        async def fail(**_):
+            raise StoreUnavailableError("away")
+
+        house.store.accounts = fail
+        assert b"EXPIRE NEVER\r\n" in await house.say(await house.connect(), b"CAPA\r\n")
+
+    play(story)
+
+
+def test_capa_notices_a_changed_account():
+    async def story(house):
+        connection = await house.connect()
+        assert b"LOGIN-DELAY" not in await house.say(connection, b"CAPA\r\n")
+        await house.store.update(login_delay=5)
+        assert b"LOGIN-DELAY 5 USER\r\n" in await house.say(connection, b"CAPA\r\n")
+
+    play(story)
+
+
+def test_stls_where_there_is_no_tls():
+    async def story(house):
+        _, flow = connection = await house.connect()
+        flow.tls = None
+        assert await house.say(connection, b"STLS\r\n") == (
+            b"-ERR there is no TLS on this port: use SSL/TLS on port 995\r\n"
+        )
+
+    play(story)
+
+
+# -- What is written down
+
+
+def test_the_log_line():
+    async def story(house):
+        session, flow = connection = await house.connect()
+        await house.say(
+            connection, b"USER alice/Archive\r\nPASS open sesame\r\nRETR 1\r\nTOP 1 0\r\nDELE 1\r\nQUIT\r\n"
+        )
+        fields = dict(await session.closed("done"))
+        assert fields == {
+            "user": LOGIN, "mechanism": "USER", "credential": "Alice's phone", "folder": "Archive", "retrieved": 1,
+            "top": 1, "deleted": 1, "bytes": len(flow.out), "outcome": "quit", "reason": "done",
+        }  # fmt: skip
+
+    play(story)
+
+
+def test_security_48_nothing_a_client_chose_forges_the_log():
+    async def story(house):
+        session, _ = connection = await house.connect()
+        await house.say(connection, "USER eve\x1b[2K\u202e\u2028user=root\r\nPASS x\r\n".encode())
+        fields = await session.closed("lost")
+        assert fields["user"] == "eve\\x1b[2K\\u202e\\u2028user=root"
+        assert fields["reason"] == "unknown user"
+        assert "PASS" not in str(fields)
+
+    play(story)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a" * 200, "a" * 100), ("jürgen", "jürgen"), ("a\r\nb", "a\\r\\nb")])
+def test_printable(text, shown):
+    assert printable(text) == shown
+
+
+def test_the_trace_shows_the_dialog_without_secrets_and_bodies():
+    async def story(house):
+        connection = await house.log_in()
+        await house.say(connection, b"RETR 1\r\nTOP 1 9\r\nQUIT\r\n")
+
+    house = play(story, House(trace=True))
+    assert house.traced == [
+        ("", "S: +OK Gatepost POP3 is ready"),
+        ("", f"C: USER {LOGIN}"),
+        ("", "S: +OK now send the password with PASS"),
+        ("", "C: PASS ***"),
+        (LOGIN, "S: +OK you are logged in; messages: 3"),
+        (LOGIN, "C: RETR 1"),
+        (LOGIN, "S: +OK octets: 73"),
+        (LOGIN, "C: TOP 1 9"),
+        (LOGIN, "S: +OK the beginning of the message follows"),
+        (LOGIN, "C: QUIT"),
+        (LOGIN, "S: +OK goodbye"),
+    ]
+
+
+def test_a_short_message_is_one_piece():
+    """The hot path: one write for status, body and dot."""
+
+    async def story(house):
+        session, _ = await house.log_in()
+        session.machine.receive_data(b"RETR 1\r\n")
+        await session.advance()
+        assert len(session._machine._out) == 1
+
+    play(story)
+
+
+def test_tls_is_asked_for_after_stls():
+    async def story(house):
+        session, flow = connection = await house.connect("pop3")
+        assert await house.say(connection, b"STLS\r\nCAPA\r\n") == b"+OK begin TLS now\r\n"
+        assert session.wants_tls
+        flow.tls = TLS
+        await session.secured()
+        assert not session.wants_tls
+        assert flow.collect() == b""
+
+    play(story)
