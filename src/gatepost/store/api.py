@@ -19,7 +19,10 @@ R = TypeVar("R")
 
 
 class Changed(Struct, frozen=True):
-    """Published to every subscriber after the commit that caused it, never before."""
+    """Published to every subscriber after the commit that caused it, never before.
+
+    All zero means that some may have been missed (the process that writes was restarted): look at everything again.
+    """
 
     account_id: int
     mailbox_id: int
@@ -30,7 +33,10 @@ class DirectoryReader(Protocol):
     """Who is here."""
 
     def directory_generation(self) -> int:
-        """Rises with every committed change of accounts, addresses or credentials. Costs no I/O: caches ask it."""
+        """Rises with every committed change of domains, accounts, addresses, credentials. Costs no I/O: caches ask it.
+
+        Mail coming and going changes `Account.used` and does not raise it.
+        """
 
     async def domains(self) -> Sequence[Domain]:
         """All, by name."""

@@ -178,7 +178,8 @@ class Deliver(Command[tuple[Delivered, ...]], frozen=True):
     """Adds one email to every target: all or none; UID, MODSEQ and counters in the same commit.
 
     The body is stored once, however many targets (and however often the same octets arrive).
-    Raises NoSuchAccountError, OverQuotaError.
+    Repeating is safe for targets with `once`; others get the message again.
+    Raises NoSuchAccountError, OverQuotaError, InvalidValueError (a mailbox name, a staged body that does not match).
     """
 
     email: NewEmail
@@ -213,7 +214,7 @@ class DeleteMessages(Command[int], frozen=True):
 
 class RestoreMessage(Command[Delivered], frozen=True):
     """Puts a held message back into the mailbox it came from (or its latest copy in Trash back into INBOX),
-    with its UIDL. Raises NoSuchMessageError.
+    with its UIDL. What is in neither stays where it is: the place is returned, `repeated`. Raises NoSuchMessageError.
     """
 
     account_id: int
@@ -230,7 +231,8 @@ class SetFlags(Command[int], frozen=True):
 
 
 class Expire(Command[int], frozen=True):
-    """One slice of housekeeping: EXPIRE of INBOX messages, holds that ran out, bodies nobody refers to.
+    """One slice of housekeeping: EXPIRE of INBOX messages, holds that ran out, bodies nobody refers to,
+    staged bodies after a day, journal lines after 400 days.
 
     Returns how many things it removed; 0 means that nothing is left to do.
     """

@@ -1,0 +1,138 @@
+"""Backups: one file, a consistent copy of everything, and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from gatepost.errors import AlreadyExistsError, InvalidValueError, StoreCorruptError
+from gatepost.store.sqlite.database import (
+    APPLICATION_ID,
+    FILE,
+    DirectoryLock,
+    check_version,
+    open_reader,
+    sync,
+    translated,
+)
+from gatepost.store.sqlite.migrate import migrate, steps, version
+from gatepost.store.sqlite.named import Statements
+
+PAGES: Final = 256
+"""Copied between two turns of other tasks: 2 MiB."""
+SKIPPED_UIDS: Final = 1_000_000
+"""UIDs (and MODSEQs) that a restored mailbox leaves out: those given after the backup was made are never given
+to other messages, so no mail program takes a new message for one that it has already."""
+
+
+async def backup(directory: Path, file: Path, progress: Callable[[int, int], None]) -> None:
+    """See `Maintenance`. Copies one snapshot, however much is written meanwhile."""
+    partial = _begin(file)
+    try:
+        with translated():
+            source = open_reader(directory)
+            try:
+                await _copy(source, partial, progress)
+            finally:
+                source.close()
+        sync(partial)
+        _rename(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+async def _copy(source: apsw.Connection, partial: Path, progress: Callable[[int, int], None]) -> None:
+    source.execute("BEGIN")
+    source.execute("SELECT 1 FROM sqlite_schema").fetchall()  # the snapshot begins with the first read
+    target = apsw.Connection(str(partial))
+    try:
+        with target.backup("main", source, "main") as copying:
+            while not copying.done:
+                copying.step(PAGES)
+                progress(copying.page_count - copying.remaining, copying.page_count)
+                await asyncio.sleep(0)
+        # A file that needs no -wal beside it.
+        target.execute("PRAGMA journal_mode = DELETE").fetchall()
+    finally:
+        target.close()
+
+
+def _begin(file: Path) -> Path:
+    """Where to write until all of it is there."""
+    if file.exists():
+        raise AlreadyExistsError(f"{file} is there already: choose another name, a backup replaces nothing")
+    if not file.parent.is_dir():
+        raise InvalidValueError(f"there is no directory {file.parent} to put the backup in")
+    partial = file.with_name(file.name + ".partial")
+    _make_empty(partial)
+    return partial
+
+
+def restore(backup_file: Path, directory: Path) -> None:
+    """Makes the store in `directory` from a backup; counters are counted anew.
+
+    Raises AlreadyExistsError if there is a store, StoreCorruptError if the backup is damaged or none,
+    InvalidValueError if there is no such file, StoreUnavailableError if a newer Gatepost wrote it.
+    """
+    check_version()
+    if not backup_file.is_file():
+        raise InvalidValueError(f"there is no backup {backup_file}")
+    lock = DirectoryLock(directory)
+    partial = directory / f"{FILE}.partial"
+    try:
+        if (directory / FILE).exists():
+            raise AlreadyExistsError(f"there is a store in {directory} already: move it away, or choose another place")
+        _make_empty(partial)
+        with translated():
+            _fill(backup_file, partial)
+        sync(partial)
+        _rename(partial, directory / FILE)
+    finally:
+        partial.unlink(missing_ok=True)
+        lock.release()
+
+
+def _fill(backup_file: Path, partial: Path) -> None:
+    source = apsw.Connection(str(backup_file), flags=apsw.SQLITE_OPEN_READONLY)
+    target = apsw.Connection(str(partial))
+    try:
+        _check_backup(source, backup_file)
+        with target.backup("main", source, "main") as copying:
+            copying.step(-1)
+        migrate(target)
+        with target:
+            _repair(target)
+    finally:
+        target.close()
+        source.close()
+
+
+def _check_backup(source: apsw.Connection, backup_file: Path) -> None:
+    if source.pragma("application_id") != APPLICATION_ID or version(source) == 0:
+        raise StoreCorruptError(f"{backup_file} is no backup of a Gatepost store")
+    if version(source) <= len(steps()):
+        problems = [text for (text,) in source.execute("PRAGMA quick_check").fetchall() if text != "ok"]
+        if problems:
+            raise StoreCorruptError(f"the backup {backup_file} is damaged ({problems[0]}): use an older one")
+
+
+def _repair(target: apsw.Connection) -> None:
+    sql = Statements(target, "repair")
+    for query in ("release_unused_emails", "release_unused_bodies", "recount_mailboxes", "recount_used"):
+        sql.rows(query)
+    sql.rows("skip_uids", SKIPPED_UIDS)
+
+
+def _make_empty(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _rename(partial: Path, file: Path) -> None:
+    partial.rename(file)
+    sync(file.parent)

@@ -1,0 +1,82 @@
+"""Applies one command to the database, inside the transaction that the committer opened."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any, assert_never
+
+import apsw
+
+from gatepost.store import rules
+from gatepost.store.api import Changed
+from gatepost.store.commands import (
+    ANY_COMMAND,
+    AddAddress,
+    CreateAccount,
+    CreateDomain,
+    CreateMailbox,
+    DeleteMessages,
+    Deliver,
+    Expire,
+    RemoveAccount,
+    RemoveAddress,
+    RemoveCredential,
+    RemoveDomain,
+    RestoreMessage,
+    SetCredential,
+    SetFlags,
+    StageChunk,
+    TouchCredentials,
+    UpdateAccount,
+)
+from gatepost.store.sqlite.blobs import Blobs
+from gatepost.store.sqlite.deleter import Deleter
+from gatepost.store.sqlite.directory_writer import DirectoryWriter
+from gatepost.store.sqlite.housekeeping import Housekeeper
+from gatepost.store.sqlite.mail_writer import MailWriter
+from gatepost.store.sqlite.mailboxes import Mailboxes
+from gatepost.store.sqlite.named import Statements
+
+
+class Writer:
+    """All writes on one connection. `changes` collects what the last command did to mailboxes."""
+
+    def __init__(self, connection: apsw.Connection, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.changes: list[Changed] = []
+        sql = Statements(connection, "read", "directory", "mail", "delete", "housekeeping")
+        make_id = rules.Ids(clock, secrets.randbits, sql.the_row("last_id")[0]).make
+        self._mailboxes = Mailboxes(sql, make_id, self.changes.append)
+        self._blobs = Blobs(sql, make_id)
+        self._directory = DirectoryWriter(sql, make_id, self._mailboxes)
+        self._deleter = Deleter(sql, self._mailboxes)
+        self._mail = MailWriter(sql, make_id, self._mailboxes, self._blobs, self._deleter)
+        self._housekeeper = Housekeeper(sql, self._blobs, self._deleter)
+
+    def apply(self, command: ANY_COMMAND) -> Any:
+        """Returns what `Store.execute` answers. On an error the caller rolls back and forgets `changes`."""
+        self.changes.clear()
+        now = int(self._clock())
+        match command:
+            case (
+                CreateDomain() | RemoveDomain() | CreateAccount() | UpdateAccount() | RemoveAccount() | AddAddress()
+                | RemoveAddress() | SetCredential() | RemoveCredential() | TouchCredentials()
+            ):  # fmt: skip
+                return self._directory.apply(command, now)
+            case StageChunk():
+                return self._blobs.stage(command, now)
+            case Deliver():
+                return self._mail.deliver(command, now)
+            case CreateMailbox():
+                return self._mailboxes.create(command, now)
+            case DeleteMessages():
+                return self._deleter.delete(command, now)
+            case RestoreMessage():
+                return self._mail.restore(command, now)
+            case SetFlags():
+                return self._mailboxes.set_flags(command)
+            case Expire():
+                return self._housekeeper.expire(command, now)
+            case _:
+                assert_never(command)
