@@ -1,0 +1,408 @@
+"""What the supervisor runs: the keeper, and for each reading of the configuration a generation of workers.
+
+Everything that needs root, and everything that all processes share, is made here before a fork.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import pkgutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from gatepost import __version__
+from gatepost.app.site import Counters, Plan, open_site
+from gatepost.config.listeners import live, may_bind_low_ports
+from gatepost.config.load import load as read_settings
+from gatepost.config.settings import Settings
+from gatepost.errors import CertificateError, ConfigError
+from gatepost.net.child import Channel, Job
+from gatepost.net.listener import OpenListener, open_listeners
+from gatepost.net.log import Log, LogHandler
+from gatepost.net.places import SUPERVISOR_ONLY, bindable, data_directory, ensure_certificate
+from gatepost.net.privileges import (
+    Identity,
+    become,
+    can_use,
+    choose_identity,
+    confine,
+    die_with,
+    hand_over,
+    keep_for_supervisor,
+)
+from gatepost.net.scoreboard import Scoreboard
+from gatepost.net.shared_tally import SharedTally
+from gatepost.net.status import CertificateStatus, ListenerStatus, ProcessStatus, Status, StatusFile
+from gatepost.net.supervisor import Process, Supervisor
+from gatepost.net.systemd import Inherited, Notifier, inherited_sockets
+from gatepost.net.tls import TlsContexts
+from gatepost.net.trace import Trace
+from gatepost.net.watch import Watch
+from gatepost.net.worker import Site, run_worker
+from gatepost.ports import Listener
+from gatepost.store.keeper import run_keeper
+from gatepost.store.locks import FileMaildropLocks
+from gatepost.store.remote import open_remote
+from gatepost.store.sqlite.migrate import steps
+
+GENERATIONS: Final = 8
+"""Places for workers, as a multiple of their number: sessions that outlive a reload keep theirs."""
+RENEWAL_EVERY: Final = 3600.0
+"""Seconds between looks whether the local authority's certificate is due for renewal."""
+PRELOADED: Final = ("app", "config", "identity", "mime", "net", "pop3", "sasl", "store", "store.sqlite")
+"""Rooms whose every module is imported before the fork: afterwards their files may be out of reach."""
+
+
+def run(
+    settings: Settings,
+    config_file: Path | None,
+    secret: bytes,
+    *,
+    trace: str,
+    adjust: Callable[[Settings], Settings],
+    on_ready: Callable[[], None],
+) -> int:
+    """Serves until told to stop; returns the exit code. Raises GatepostError when the start fails."""
+    notifier = Notifier(os.environ)
+    inherited = inherited_sockets(os.environ, os.getpid())
+    log = Log(settings.server.log)
+    LogHandler(log).install()
+    confine()
+    directory = data_directory(settings)
+    status = StatusFile(directory)
+    try:
+        if not settings.tls.certificate:
+            ensure_certificate(settings)
+        identity = _identity(settings)
+        sink = Trace(trace, log.write) if trace else None
+        crew = ServerCrew(
+            settings, config_file, secret, identity, log, notifier, status, inherited, sink, adjust, on_ready
+        )
+        crew.prepare()
+        _preload()
+        if identity is not None:
+            keep_for_supervisor()
+        return Supervisor(crew, partial(_log_lines, log)).run()
+    finally:
+        status.clear()
+        status.close()
+        notifier.close()
+
+
+def _log_lines(log: Log, text: str) -> None:
+    for line in text.splitlines():
+        log.event(line)
+
+
+def _identity(settings: Settings) -> Identity | None:
+    """The user of the children, with the data directory given to it. Raises ConfigError."""
+    directory = data_directory(settings)
+    identity = choose_identity(settings.server.user, directory)
+    if identity is not None:
+        hand_over(identity, directory, keep=SUPERVISOR_ONLY)
+    if not can_use(identity, directory):
+        name = identity.name if identity else f"number {os.geteuid()}"
+        raise ConfigError(
+            f"User {name} cannot use the data directory {directory}: it or a folder above is closed to that user.\n"
+            f"Choose another place for `server.data`, e.g. /var/lib/gatepost, or: chown -R {name} {directory}"
+        )
+    return identity
+
+
+def _preload() -> None:
+    """Imports what any process may need, and keeps the collector from touching (and so copying) what is shared."""
+    for room in PRELOADED:
+        package = importlib.import_module(f"gatepost.{room}")
+        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            importlib.import_module(module.name)
+    for name in ("encodings.idna", "stringprep", "traceback"):
+        importlib.import_module(name)
+    steps()
+    gc.collect()
+    gc.freeze()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkerGeneration:
+    """See `gatepost.net.supervisor.Generation`."""
+
+    plan: Plan
+    workers: Sequence[Job]
+    drain_seconds: float
+    rows: tuple[OpenListener, ...]
+    release: Callable[[WorkerGeneration], None]
+
+    def abandon(self) -> None:
+        """See `Generation`."""
+        self.release(self)
+
+
+class ServerCrew:
+    """See `gatepost.net.supervisor.Crew`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        config_file: Path | None,
+        secret: bytes,
+        identity: Identity | None,
+        log: Log,
+        notifier: Notifier,
+        status: StatusFile,
+        inherited: Sequence[Inherited],
+        trace: Trace | None,
+        adjust: Callable[[Settings], Settings],
+        on_ready: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._prepared: WorkerGeneration | None = None
+        self._config_file = config_file.absolute() if config_file else None
+        self._directory = data_directory(settings)
+        self._secret = secret
+        self._identity = identity
+        self._log = log
+        self._notifier = notifier
+        self._status = status
+        self._inherited = [each.socket for each in inherited]
+        self._trace = trace
+        self._adjust = adjust
+        self._on_ready = on_ready
+        self._started = time.time()
+        self._contexts: TlsContexts | None = None
+        self._tally: SharedTally | None = None
+        self._scoreboard = Scoreboard(max(32, GENERATIONS * _count(settings)))
+        self._watch = Watch(())
+        self._renewal = time.monotonic() + RENEWAL_EVERY
+        self._generations: list[WorkerGeneration] = []
+        self._published: Status | None = None
+
+    # -- Processes ------------------------------------------------------------------------------------------
+
+    def keeper(self) -> Job:
+        """See `Crew`."""
+        return Job("keeper", self._run_keeper)
+
+    def _run_keeper(self, channel: Channel) -> int:
+        become(self._identity)
+        die_with(channel.supervisor)
+        self._close_listeners(())
+        threading.Thread(target=_end_when_told, args=(channel,), daemon=True).start()
+        return run_keeper(self._directory, channel.ready)
+
+    def _run_worker(self, plan: Plan, rows: Sequence[OpenListener], number: int, place: int, channel: Channel) -> int:
+        become(self._identity)
+        die_with(channel.supervisor)
+        sockets = [(row.listener, each) for row in rows for each in _share(row.sockets, number, plan.workers)]
+        self._close_listeners([each for _, each in sockets])
+        return run_worker(channel, partial(self._open_site, plan, place, sockets))
+
+    def _close_listeners(self, but: Sequence[socket.socket]) -> None:
+        """In a child: a port that nobody serves any more refuses clients only when every copy is closed."""
+        listening = {each for generation in self._generations for row in generation.rows for each in row.sockets}
+        for each in listening.union(self._inherited).difference(but):
+            each.close()
+
+    @asynccontextmanager
+    async def _open_site(
+        self, plan: Plan, place: int, sockets: Sequence[tuple[Listener, socket.socket]]
+    ) -> AsyncIterator[Site]:
+        board, pid = self._scoreboard, os.getpid()
+        if isinstance(plan.tally, SharedTally):
+            if board.begin(place, pid):
+                plan.tally.forget_worker(place)
+            plan.tally.bind_worker(place)
+        counters = Counters(partial(board.opened, place), partial(board.closed, place))
+        store = open_remote(self._directory)
+        locks = FileMaildropLocks(self._directory)
+        try:
+            async with open_site(plan, store, locks, sockets, counters) as site:
+                yield site
+        finally:
+            locks.close()
+            await store.close()
+            board.end(place, pid)
+
+    def after_fork(self) -> None:
+        """See `Crew`."""
+        self._status.close()
+        self._notifier.close()
+
+    # -- Readings of the configuration ----------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """The first reading, while there are still all powers: to name whoever holds a port takes most of them."""
+        self._prepared = self._load(self._settings)
+
+    def load(self) -> WorkerGeneration:
+        """See `Crew`."""
+        prepared, self._prepared = self._prepared, None
+        return prepared or self._load(self._adjust(read_settings(self._config_file)))
+
+    def _load(self, settings: Settings) -> WorkerGeneration:
+        if data_directory(settings) != self._directory:
+            raise ConfigError("`server.data` has changed: that needs a restart, not a reload.")
+        workers = _count(settings)
+        listeners = bindable(live(settings, privileged=may_bind_low_ports()))
+        rows = self._open(listeners, workers, settings.pop3.lease)
+        try:
+            plan = self._plan(settings, listeners, workers)
+        except BaseException:
+            self._close_unused(rows)
+            raise
+        jobs = [
+            Job(f"worker {number + 1}", partial(self._run_worker, plan, rows, number, self._scoreboard.take_row()))
+            for number in range(workers)
+        ]
+        generation = WorkerGeneration(plan, jobs, settings.server.drain, tuple(rows), self._release)
+        self._generations.append(generation)
+        gc.collect()
+        gc.freeze()
+        return generation
+
+    def _open(self, listeners: Sequence[Listener], workers: int, lease: float) -> list[OpenListener]:
+        """Sockets for all rows: those that are open already, whatever generation opened them, and new ones."""
+        known = {
+            (row.listener.address, row.listener.port): row.sockets for each in self._generations for row in each.rows
+        }
+        new = [each for each in listeners if (each.address, each.port) not in known]
+        adopted = [each for each in self._inherited if each.fileno() >= 0]
+        opened = open_listeners(new, copies=workers, lease=lease, adopted=adopted)
+        known |= {(row.listener.address, row.listener.port): row.sockets for row in opened}
+        return [OpenListener(each, known[each.address, each.port]) for each in listeners]
+
+    def _plan(self, settings: Settings, listeners: tuple[Listener, ...], workers: int) -> Plan:
+        if self._tally is None or settings.limits != self._generations[-1].plan.settings.limits:
+            self._tally = SharedTally(settings.limits, self._scoreboard.rows)
+        return Plan(
+            settings=settings,
+            secret=self._secret,
+            contexts=self._make_contexts(settings, listeners),
+            tally=self._tally,
+            listeners=listeners,
+            report=Log(settings.server.log).connection,
+            notice=self._log.event,
+            trace=self._trace,
+            workers=workers,
+        )
+
+    def _make_contexts(self, settings: Settings, listeners: Iterable[Listener]) -> TlsContexts:
+        """Those that are there, with certificates read anew, so that tickets stay good; new ones if policy changed."""
+        files = settings.tls.certificate or (ensure_certificate(settings).pair,)
+        client_cas = {"", *(each.client_ca for each in listeners)}
+        self._watch = Watch(path for pair in files for path in (pair.file, pair.key) if path)
+        old = self._generations[-1].plan if self._generations else None
+        same = old and (old.settings.tls.minimum, {"", *(each.client_ca for each in old.listeners)}) == (
+            settings.tls.minimum,
+            client_cas,
+        )
+        if self._contexts is None or not same:
+            self._contexts = TlsContexts(files, minimum=settings.tls.minimum, client_cas=client_cas)
+        else:
+            self._contexts.reload(files)
+        self._watch = Watch(self._contexts.paths)
+        return self._contexts
+
+    def _release(self, generation: WorkerGeneration) -> None:
+        self._generations.remove(generation)
+        self._close_unused(generation.rows)
+
+    def _close_unused(self, rows: Iterable[OpenListener]) -> None:
+        used = {each for generation in self._generations for row in generation.rows for each in row.sockets}
+        for row in rows:
+            for each in row.sockets:
+                if each not in used:
+                    each.close()
+
+    def changed(self) -> bool:
+        """See `Crew`. Once an hour also renews the local authority's certificate, if it is due."""
+        now = time.monotonic()
+        settings = self._generations[-1].plan.settings
+        if now >= self._renewal and not settings.tls.certificate:
+            self._renewal = now + RENEWAL_EVERY
+            try:
+                ensure_certificate(settings)
+            except CertificateError as error:
+                self._log.event(f"the local certificate was not renewed: {error}")
+        return self._watch.changed()
+
+    # -- News -----------------------------------------------------------------------------------------------
+
+    def ready(self, *, again: bool) -> None:
+        """See `Crew`."""
+        rows = self._generations[-1].rows
+        places = ", ".join(f"{row.listener.service.name} on {row.listener.where}" for row in rows)
+        self._notifier.ready(f"Serving {places}")
+        if not again:
+            self._log.event(f"serving {places}")
+            self._on_ready()
+
+    def reloading(self) -> None:
+        """See `Crew`."""
+        self._notifier.reloading()
+
+    def stopping(self) -> None:
+        """See `Crew`. From here on the ports refuse clients."""
+        self._notifier.stopping("Draining")
+        self._log.event("stopping: sessions get their time to finish")
+        for generation in self._generations:
+            for row in generation.rows:
+                row.close()
+
+    def tick(self, processes: Sequence[Process], state: str) -> None:
+        """See `Crew`."""
+        self._notifier.alive()
+        live = {process.pid for process in processes}
+        for place, pid in self._scoreboard.owners().items():
+            if pid not in live:
+                self._scoreboard.end(place, pid)
+                if self._tally is not None:
+                    self._tally.forget_worker(place)
+        self._publish(processes, state, live)
+
+    def _publish(self, processes: Sequence[Process], state: str, live: set[int]) -> None:
+        rows = self._generations[-1].rows if self._generations else ()
+        loaded = self._contexts.loaded if self._contexts else ()
+        totals = self._scoreboard.totals(live)
+        status = Status(
+            version=__version__,
+            state=state,
+            pid=os.getpid(),
+            started=self._started,
+            processes=tuple(ProcessStatus(each.name, each.pid, each.started, each.state) for each in processes),
+            listeners=tuple(
+                ListenerStatus(row.listener.service.name, row.listener.where, row.listener.service.tls) for row in rows
+            ),
+            certificates=tuple(CertificateStatus(each.names, each.not_after, each.files.file) for each in loaded),
+            connections=totals.connections,
+            accepted=totals.accepted,
+            user=self._identity.name if self._identity else "",
+        )
+        if status != self._published:
+            self._status.update(status)
+            self._published = status
+
+
+def _end_when_told(channel: Channel) -> None:
+    """In the keeper, a thread: its loop knows only SIGTERM. Any word, or the supervisor's end, means that."""
+    channel.receive()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _count(settings: Settings) -> int:
+    """Workers to start."""
+    return settings.server.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
+
+
+def _share(sockets: Sequence[socket.socket], number: int, workers: int) -> Sequence[socket.socket]:
+    """The sockets that worker `number` accepts on: together the workers serve all, however many there were before."""
+    return sockets[number::workers] or (sockets[number % len(sockets)],)

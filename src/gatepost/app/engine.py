@@ -1,0 +1,144 @@
+"""What the command line works with: the SQLite store, through the running server or alone, and the server itself."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from gatepost.config.settings import Settings
+from gatepost.errors import ConfigError, StoreUnavailableError
+from gatepost.net.places import LAST_BACKUP, SECRET, SUPERVISOR_ONLY, data_directory
+from gatepost.net.privileges import choose_identity, hand_over
+from gatepost.store.api import Finding, Maintenance, Store
+from gatepost.store.remote import RemoteStore, open_remote
+from gatepost.store.socket_path import connected_socket
+from gatepost.store.sqlite import backup as backups
+from gatepost.store.sqlite.local import LocalStore, open_local
+
+SECRET_OCTETS: Final = 32
+
+
+class SqliteEngine:
+    """Implements `gatepost.cli.environment.Engine`."""
+
+    @asynccontextmanager
+    async def store(self, settings: Settings) -> AsyncIterator[Store]:
+        """See `Engine`."""
+        async with _opened(data_directory(settings)) as store:
+            yield store
+
+    @asynccontextmanager
+    async def maintenance(self, settings: Settings) -> AsyncIterator[Maintenance]:
+        """See `Engine`."""
+        directory = data_directory(settings)
+        async with _opened(directory) as store:
+            yield _MarkedMaintenance(store, directory / LAST_BACKUP)
+
+    def restore(self, settings: Settings, backup: Path) -> None:
+        """See `Engine`."""
+        directory = data_directory(settings)
+        with _in_the_owners_name(directory):
+            backups.restore(backup, directory)
+
+    def secret(self, settings: Settings) -> bytes:
+        """See `Engine`."""
+        directory = data_directory(settings)
+        with _in_the_owners_name(directory):
+            return _secret(directory / SECRET)
+
+    def serve(
+        self,
+        settings: Settings,
+        config_file: Path | None,
+        *,
+        trace: str = "",
+        adjust: Callable[[Settings], Settings] = lambda settings: settings,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> int:
+        """See `Engine`."""
+        from gatepost.app.crew import run  # noqa: PLC0415 -- no other command needs the server
+
+        return run(settings, config_file, self.secret(settings), trace=trace, adjust=adjust, on_ready=on_ready)
+
+
+@asynccontextmanager
+async def _opened(directory: Path) -> AsyncIterator[LocalStore | RemoteStore]:
+    with _in_the_owners_name(directory):
+        store = open_remote(directory) if _keeper_answers(directory) else open_local(directory)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+def _keeper_answers(directory: Path) -> bool:
+    try:
+        connected_socket(directory).close()
+    except PermissionError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _in_the_owners_name(directory: Path) -> Iterator[None]:
+    """Makes the directory if need be. What root makes in it goes to the directory's owner, or the server could not
+    use it later. Raises StoreUnavailableError.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
+    except PermissionError as error:
+        raise StoreUnavailableError(
+            f"you may not use the data directory {directory} ({error.strerror})\n"
+            "Run the command as its owner, or as root."
+        ) from error
+    finally:
+        if os.geteuid() == 0 and directory.exists() and directory.stat().st_uid != 0:
+            owner = choose_identity("", directory)
+            if owner is not None:
+                hand_over(owner, directory, keep=SUPERVISOR_ONLY)
+
+
+def _secret(file: Path) -> bytes:
+    """Reads it; makes it at first use, complete before it gets its name."""
+    if not file.exists():
+        partial = file.with_name(f"{file.name}.{os.getpid()}")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, secrets.token_bytes(SECRET_OCTETS))
+            os.fsync(descriptor)
+            os.link(partial, file)
+        except FileExistsError:
+            pass  # another process was faster: its secret counts
+        finally:
+            os.close(descriptor)
+            partial.unlink()
+    content = file.read_bytes()
+    if len(content) != SECRET_OCTETS:
+        raise ConfigError(
+            f"{file} is damaged: it must hold {SECRET_OCTETS} octets\nPut it back from a copy of the data."
+        )
+    return content
+
+
+class _MarkedMaintenance:
+    """Leaves the time of each backup where `gatepost status` finds it."""
+
+    def __init__(self, inner: Maintenance, mark: Path) -> None:
+        self._inner = inner
+        self._mark = mark
+
+    async def verify(self, progress: Callable[[int, int], None]) -> Sequence[Finding]:
+        """See `Maintenance`."""
+        return await self._inner.verify(progress)
+
+    async def backup(self, file: str, progress: Callable[[int, int], None]) -> None:
+        """See `Maintenance`."""
+        await self._inner.backup(file, progress)
+        self._mark.touch(mode=0o600)

@@ -1,0 +1,77 @@
+"""Accepts connections on one listening socket, as long as there is room for them.
+
+A raw accept loop in place of the event loop's server: that one, out of file descriptors, takes connections and
+throws them away. Ours leaves them waiting in the kernel's queue until another connection has ended.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Final
+
+from gatepost.net.entrance import Entrance
+from gatepost.net.hub import Hub
+
+AT_ONCE: Final = 32
+"""Connections accepted before others get the loop again: a crowd at the door must not stop those inside."""
+BROKEN: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENETUNREACH})
+"""That connection broke before we took it, or a packet filter forbids it (accept(2)); the next may be sound."""
+
+
+class Acceptor:
+    """Make it, `start` it; the hub drains and stops it."""
+
+    __slots__ = ("_entrance", "_hub", "_listening", "_paused", "_running")
+
+    def __init__(self, hub: Hub, entrance: Entrance, listening: socket.socket) -> None:
+        """`listening` must be non-blocking; it belongs to the acceptor from now on."""
+        self._hub = hub
+        self._entrance = entrance
+        self._listening = listening
+        self._running = self._paused = False
+        hub.acceptors.append(self)
+
+    def start(self) -> None:
+        """Lets clients in, from the next turn of the loop on."""
+        self._running = True
+        self._hub.loop.add_reader(self._listening, self._accept)
+
+    def drain(self) -> None:
+        """Lets nobody in any more. The socket stays open: another process may accept from it, or we again."""
+        if self._running and not self._paused:
+            self._hub.loop.remove_reader(self._listening)
+        self._running = self._paused = False
+
+    def stop(self) -> None:
+        """`drain`, and closes this process's socket."""
+        self.drain()
+        self._listening.close()
+
+    def resume(self) -> None:
+        """There may be room again."""
+        if self._paused and not self._hub.full:
+            self._paused = False
+            self._hub.loop.add_reader(self._listening, self._accept)
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._hub.loop.remove_reader(self._listening)
+
+    def _accept(self) -> None:
+        for _ in range(AT_ONCE):
+            if self._hub.full:
+                self._pause()
+                return
+            try:
+                accepted, source = self._listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in BROKEN:
+                    continue
+                self._hub.notice(f"{self._entrance.listener.where}: cannot accept, {error.strerror}; waiting")
+                self._pause()
+                return
+            self._hub.take(accepted, source[:2], self._entrance)

@@ -1,0 +1,209 @@
+"""All connections of one worker: who is let in, whose time is up, and how they all end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final, Protocol
+
+from gatepost.config.settings import Limits
+from gatepost.net.addresses import plain_address
+from gatepost.net.connection import Connection, Timing
+from gatepost.net.doors import ACCESS_DENIED
+from gatepost.net.entrance import Entrance
+from gatepost.net.outcome import Ended, Outcome
+from gatepost.net.tally import Tally
+from gatepost.ports import TlsMode
+
+TICK: Final = 1.0
+"""Seconds between two looks at all connections: 20,000 of them cost 10 ms."""
+COURTESY: Final = 10
+"""Refused clients for each second that get a full connection, TLS included, to be told why in their own protocol.
+A handshake costs 0.6 ms; whoever floods us does not get to choose that we spend it."""
+_LAST_RITES: Final = 5.0
+"""Seconds for sessions to give back what they hold after they were cut off."""
+
+
+class Gate(Protocol):
+    """What the hub does with an `Acceptor`."""
+
+    def resume(self) -> None:
+        """There may be room again."""
+
+    def drain(self) -> None:
+        """Lets nobody in any more."""
+
+    def stop(self) -> None:
+        """`drain`, and closes."""
+
+
+class Hub:
+    """Make it inside the running loop of a worker, then `start`."""
+
+    def __init__(
+        self,
+        *,
+        tally: Tally,
+        limits: Limits,
+        report: Callable[[Mapping[str, object]], None],
+        notice: Callable[[str], None],
+        opened: Callable[[str], None],
+        closed: Callable[[str], None],
+        timing: Timing | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`report` gets one record for each connection at its end, `notice` a sentence for the administrator,
+        `opened` and `closed` the service's name when a connection begins and when it is gone.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.timing = timing or Timing()
+        self.report = report
+        self.notice = notice
+        self.clock = clock
+        self.now = clock()
+        """Monotonic time of the last tick: exact enough for idle time, and free."""
+        self.acceptors: list[Gate] = []
+        self._tally = tally
+        self._limits = limits
+        self._opened = opened
+        self._closed = closed
+        self._wall = wall
+        self._live: dict[Connection, asyncio.Task[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._prefix = secrets.token_hex(3)
+        self._count = 0
+        self._courtesy = COURTESY
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    @property
+    def full(self) -> bool:
+        """No room for another connection."""
+        return len(self._live) >= self._limits.connections
+
+    def next_id(self) -> str:
+        """A connection id that no other worker gives."""
+        self._count += 1
+        return f"{self._prefix}-{self._count:x}"
+
+    def start(self) -> None:
+        """Begins to look at connections every `TICK`."""
+        self._timer = self.loop.call_later(TICK, self._run_tick)
+
+    def _run_tick(self) -> None:
+        self.start()
+        self.tick(self.clock())
+
+    def tick(self, now: float) -> None:
+        """One look at everything, at monotonic time `now`."""
+        self.now = now
+        self._courtesy = COURTESY
+        for connection in tuple(self._live):
+            try:
+                connection.check(now)
+            except Exception as error:  # noqa: BLE001 -- the others are looked at all the same
+                self.failed(connection, error)
+                connection.abort()
+        self._make_room()
+
+    def take(self, accepted: socket.socket, source: tuple[str, int], entrance: Entrance) -> None:
+        """A client was accepted from `source`: welcomes or refuses it."""
+        address = plain_address(source[0])
+        refused, counted = ("", "") if address in entrance.proxies else self._admit(address)
+        if refused and not self._courteous():
+            _turn_away(accepted, entrance, refused)
+            return
+        connection = Connection(self, entrance, (address, source[1]))
+        connection.counted = counted
+        if refused:
+            connection.refuse(refused)
+        self._opened(entrance.listener.service.name)
+        self._live[connection] = self.loop.create_task(connection.run(accepted))
+
+    def admit(self, connection: Connection, address: str) -> None:
+        """The same for a client whose address became known behind a proxy."""
+        refused, connection.counted = self._admit(address)
+        if refused:
+            connection.refuse(refused)
+
+    def _admit(self, address: str) -> tuple[str, str]:
+        """Why it is refused, and the address if it was counted."""
+        if seconds := self._tally.refusal(address, self._wall()):
+            return f"too many failed logins from your address, try again in {_duration(seconds)}", ""
+        if not self._tally.connect(address):
+            most = self._limits.connections_per_address
+            return f"your address has {most} connections open, which is the limit; close some and try again", ""
+        return "", address
+
+    def _courteous(self) -> bool:
+        self._courtesy -= 1
+        return self._courtesy >= 0 and not self.full
+
+    def left(self, connection: Connection) -> None:
+        """To be called by every connection, once, when it is over."""
+        del self._live[connection]
+        self._closed(connection.peer.service)
+        if connection.counted:
+            self._tally.disconnect(connection.counted)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        for acceptor in self.acceptors:
+            acceptor.resume()
+
+    def failed(self, connection: Connection, error: Exception) -> None:
+        """A bug in a session: for the loop's exception handler, with its traceback."""
+        text = f"connection {connection.peer.connection_id} ({connection.peer.service}) failed"
+        self.loop.call_exception_handler({"message": text, "exception": error})
+
+    async def retire(self) -> None:
+        """Lets nobody in any more, and waits until the last connection has ended by itself."""
+        for acceptor in self.acceptors:
+            acceptor.stop()
+        while self._live:
+            await asyncio.wait(tuple(self._live.values()))
+
+    async def drain(self, seconds: float) -> None:
+        """Stops accepting, says goodbye to sessions between commands, gives the others `seconds`, then cuts them."""
+        for acceptor in self.acceptors:
+            acceptor.drain()
+        for connection in tuple(self._live):
+            connection.end(Ended(Outcome.SHUTDOWN))
+        if self._live:
+            await asyncio.wait(tuple(self._live.values()), timeout=seconds)
+        remaining = dict(self._live)
+        for connection, task in remaining.items():
+            connection.abort()
+            task.cancel()
+        if remaining:
+            await asyncio.wait(tuple(remaining.values()), timeout=_LAST_RITES)
+
+    def close(self) -> None:
+        """Stops accepting and looking; connections are left as they are (see `drain`)."""
+        for acceptor in self.acceptors:
+            acceptor.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _turn_away(accepted: socket.socket, entrance: Entrance, refused: str) -> None:
+    """The cheap refusal: one line in the clear, or on a TLS port an alert, which clients show as "access denied".
+
+    A line in the clear would look like a broken TLS set-up there ("wrong version number").
+    """
+    implicit = entrance.listener.service.tls is TlsMode.IMPLICIT
+    accepted.setblocking(False)
+    with suppress(OSError):
+        accepted.send(ACCESS_DENIED if implicit else entrance.words.refusal(refused))
+    accepted.close()
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(int(seconds), 1)} seconds" if seconds < 120 else f"{round(seconds / 60)} minutes"

@@ -1,0 +1,185 @@
+"""Opens the listening sockets of the port table, before privileges are dropped and workers forked."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from gatepost.errors import ConfigError, GatepostError, PortInUseError
+from gatepost.net.portholder import port_holders
+from gatepost.ports import UNPRIVILEGED_OFFSET, Listener
+
+BACKLOG: Final = 1024
+"""Connections that the kernel holds for one socket while a worker is busy; Linux cuts it to net.core.somaxconn."""
+PRIVILEGED: Final = 1024
+"""Ports below need a privilege on most systems."""
+
+NOT_SENT: Final = 128 * 1024
+"""Octets that the kernel takes from us ahead of what it can send. More would hide from us whether a slow client
+still reads, and cost megabytes for each that does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenListener:
+    """A row of the live table with its sockets: one for each worker on Linux, one for all elsewhere."""
+
+    listener: Listener
+    sockets: tuple[socket.socket, ...]
+
+    def for_worker(self, number: int) -> socket.socket:
+        """The socket that worker `number` (from 0) accepts on."""
+        return self.sockets[number % len(self.sockets)]
+
+    def close(self) -> None:
+        """Closes this process's copies; other processes keep theirs."""
+        for opened in self.sockets:
+            opened.close()
+
+
+def open_listeners(
+    rows: Sequence[Listener], *, copies: int, lease: float, adopted: Iterable[socket.socket] = ()
+) -> list[OpenListener]:
+    """Binds every row, or none. `copies` is the number of workers, `lease` as in `keep_alive`.
+
+    An adopted socket (from systemd) serves the row with its address and port, else with its port alone.
+    Raises PortInUseError, ConfigError.
+    """
+    inherited = list(adopted)
+    done: list[OpenListener] = []
+    try:
+        for row in _possible(rows):
+            taken = _adopt(row, inherited)
+            sockets = (taken,) if taken else bind(row, copies)
+            done.append(OpenListener(row, sockets))
+            for opened in sockets:
+                keep_alive(opened, lease)
+    except GatepostError:
+        for each in done:
+            each.close()
+        raise
+    return done
+
+
+def _possible(rows: Sequence[Listener]) -> list[Listener]:
+    """Leaves out `::` on a system without IPv6, where the service has another address: `::` is only the default."""
+    if all(row.address != "::" for row in rows) or _has_ipv6():
+        return list(rows)
+    elsewhere = {row.service.name for row in rows if row.address != "::"}
+    return [row for row in rows if row.address != "::" or row.service.name not in elsewhere]
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def bind(row: Listener, copies: int) -> tuple[socket.socket, ...]:
+    """Opens one row. With SO_REUSEPORT the kernel spreads connections over the copies without waking all workers.
+
+    The first copy is tried without SO_REUSEPORT, so that another server of the same user is noticed instead of
+    silently sharing its clients with us. Raises PortInUseError, ConfigError.
+    """
+    reuse = sys.platform == "linux" and copies > 1
+    opened: list[socket.socket] = []
+    try:
+        _bind_one(row, row.port, reuse=False).close()
+        port = row.port
+        for _ in range(copies if reuse else 1):
+            opened.append(_bind_one(row, port, reuse=reuse))
+            port = opened[0].getsockname()[1]
+        for each in opened:
+            each.listen(BACKLOG)
+    except OSError as error:
+        for each in opened:
+            each.close()
+        raise _explained(row, error) from error
+    return tuple(opened)
+
+
+def _bind_one(row: Listener, port: int, *, reuse: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in row.address else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # 0.0.0.0 and :: stand side by side
+        opened.bind((row.address, port))
+        if not reuse:
+            opened.listen(BACKLOG)  # only listening finds out about another listener with SO_REUSEADDR
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _explained(row: Listener, error: OSError) -> GatepostError:
+    name, where = row.service.name, row.where
+    match error.errno:
+        case errno.EADDRINUSE:
+            holders = port_holders(row.port)
+            who = " and ".join(map(str, holders)) or (
+                f"another process; `sudo ss -ltnp sport = :{row.port}` (macOS: `sudo lsof -i :{row.port}`) names it"
+            )
+            return PortInUseError(
+                f"{name}: {where} is taken by {who}. Stop it, or give the service another `port` in gatepost.toml."
+            )
+        case errno.EACCES | errno.EPERM if row.port < PRIVILEGED:
+            return ConfigError(
+                f"{name}: {where} needs a privilege, because the number is below {PRIVILEGED}. Start as root (Gatepost "
+                "drops root after binding), or give CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=), "
+                f"or set `port = {row.port + UNPRIVILEGED_OFFSET}`."
+            )
+        case errno.EADDRNOTAVAIL:
+            return ConfigError(f"{name}: {row.address} is not an address of this machine. Correct `addresses`.")
+        case errno.EAFNOSUPPORT:
+            family = "IPv6" if ":" in row.address else "IPv4"
+            return ConfigError(f"{name}: this system has no {family}. Take {row.address} out of `addresses`.")
+        case _:
+            return ConfigError(f"{name}: cannot listen on {where}: {error.strerror or error}.")
+
+
+def _adopt(row: Listener, inherited: list[socket.socket]) -> socket.socket | None:
+    for exact in (True, False):
+        for candidate in inherited:
+            address, port = candidate.getsockname()[:2]
+            same_family = (":" in address) == (":" in row.address)
+            if port == row.port and same_family and (not exact or address == row.address):
+                inherited.remove(candidate)
+                candidate.setblocking(False)
+                return candidate
+    return None
+
+
+def keep_alive(opened: socket.socket, lease: float) -> None:
+    """A peer that vanished without a word is given up after about `lease` seconds, whether we wait or write.
+
+    Set on the listening socket: accepted ones inherit it (tcp(7)), so that it costs nothing for each connection.
+    The kernel probes after half the lease, then four times; TCP_USER_TIMEOUT bounds unanswered writes (RFC 5482).
+    """
+    seconds = max(int(lease), 8)
+    options = {
+        "TCP_NODELAY": 1,
+        "TCP_KEEPIDLE": seconds // 2,
+        "TCP_KEEPALIVE": seconds // 2,  # its name on macOS
+        "TCP_KEEPINTVL": seconds // 8,
+        "TCP_KEEPCNT": 4,
+        "TCP_USER_TIMEOUT": seconds * 1000,
+        "TCP_NOTSENT_LOWAT": NOT_SENT,
+    }
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in options.items():
+        if (number := getattr(socket, name, None)) is not None:
+            with suppress(OSError):
+                opened.setsockopt(socket.IPPROTO_TCP, number, value)

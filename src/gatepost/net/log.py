@@ -1,0 +1,122 @@
+"""The log: one line for each connection at its end, and one for each event of the server itself.
+
+A line is written by one system call, so lines of several processes never mix. What a client chose (its login,
+its SNI) cannot forge a line or a field: in text form every value that is not plain is quoted, with everything
+that does not print escaped; in JSON form the encoder does it. Secrets never come here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:@/+%,~-]+")
+_LONGEST: Final = 500
+"""Characters of one value: the rest of a longer one tells nobody anything."""
+_STDERR: Final = 2
+
+
+def quoted(value: object) -> str:
+    """A value as it stands behind `key=` in a text line."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.3f}"
+        case int():
+            return str(value)
+    text = str(value)[:_LONGEST]
+    if _PLAIN.fullmatch(text):
+        return text
+    return '"' + "".join(map(_shown, text)) + '"'
+
+
+def _shown(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{{{ord(character):x}}}"
+
+
+def safe_text(text: str) -> str:
+    """A sentence of our own that may quote others: nothing in it can end the line or move the cursor."""
+    return "".join(character if character.isprintable() else _shown(character) for character in text)
+
+
+def to_stderr(line: bytes) -> None:
+    """The journal's place to read from. A reader that is gone must not end the server."""
+    try:
+        os.write(_STDERR, line)
+    except OSError:
+        return
+
+
+class Log:
+    """Writes lines in the form that `server.log` asks for."""
+
+    __slots__ = ("_clock", "_json", "_stamped", "write")
+
+    def __init__(
+        self,
+        form: Literal["text", "json"] = "text",
+        write: Callable[[bytes], None] = to_stderr,
+        clock: Callable[[], float] = time.time,
+        *,
+        stamped: bool | None = None,
+    ) -> None:
+        """`stamped`: whether text lines begin with the time; by default not under the journal, which adds its own."""
+        self._json = form == "json"
+        self.write = write
+        self._clock = clock
+        self._stamped = "JOURNAL_STREAM" not in os.environ if stamped is None else stamped
+
+    def connection(self, record: Mapping[str, object]) -> None:
+        """The line about a connection that has ended: the driver's record in its order, without what is empty."""
+        fields = {key: value for key, value in record.items() if value not in ("", None) and key != "service"}
+        self._line(str(record["service"]), fields)
+
+    def event(self, text: str, **fields: object) -> None:
+        """Something that concerns the server itself, as a sentence."""
+        self._line("gatepost", fields, text)
+
+    def _line(self, source: str, fields: Mapping[str, object], text: str = "") -> None:
+        now = self._clock()
+        if self._json:
+            record = {"time": _stamp(now), "source": source, **({"event": text} if text else {}), **fields}
+            self.write(msgspec.json.encode(record, enc_hook=str) + b"\n")
+            return
+        words = [_stamp(now)] if self._stamped else []
+        words += [source + ":", *([safe_text(text)] if text else [])]
+        words += [f"{key}={quoted(value)}" for key, value in fields.items()]
+        self.write(" ".join(words).encode(errors="backslashreplace") + b"\n")
+
+
+def _stamp(now: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+
+
+class LogHandler(logging.Handler):
+    """Brings what libraries and our own rooms log by the standard `logging` into the same log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def install(self) -> None:
+        """Makes it the only handler of the process."""
+        logging.root.handlers[:] = [self]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line for the message, and one for each line of a traceback."""
+        self._log.event(record.getMessage(), level=record.levelname.lower(), by=record.name)
+        if record.exc_info:
+            for line in "".join(traceback.format_exception(*record.exc_info)).splitlines():
+                self._log.event(line)

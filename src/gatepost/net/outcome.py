@@ -1,0 +1,45 @@
+"""How connections end, in the words of the log."""
+
+from __future__ import annotations
+
+import ssl
+from enum import StrEnum
+from typing import Final
+
+_DISTRUST: Final = ("CERTIFICATE_UNKNOWN", "UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
+_TOO_OLD: Final = ("UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "NO_SHARED_CIPHER")
+
+
+class Outcome(StrEnum):
+    """How a connection ended, for the log."""
+
+    DONE = "done"
+    """The session said that there is nothing more to say."""
+    CLOSED = "closed by client"
+    LOST = "connection lost"
+    TIMEOUT = "timeout"
+    STALLED = "client does not read"
+    WRONG_DOOR = "wrong door"
+    NO_TLS = "no TLS"
+    PROXY = "bad PROXY header"
+    REFUSED = "refused"
+    SHUTDOWN = "server shutdown"
+    FAILED = "internal error"
+
+
+class Ended(Exception):  # noqa: N818 -- not an error: the story is over, for this reason
+    """Leaves the dialog from wherever it is."""
+
+    def __init__(self, outcome: Outcome, reason: str = "") -> None:
+        super().__init__(reason or outcome.value)
+        self.outcome = outcome
+
+
+def tls_reason(error: ssl.SSLError) -> str:
+    """OpenSSL's reason; the two that people meet are put in words."""
+    reason = getattr(error, "reason", None) or (str(error.args[-1]) if error.args else "unknown")  # ours have none
+    if any(name in reason for name in _DISTRUST):
+        return f"the client does not trust our certificate ({reason})"
+    if any(name in reason for name in _TOO_OLD):
+        return f"the client is too old: it offers no TLS version and cipher of ours ({reason})"
+    return reason

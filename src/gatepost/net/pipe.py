@@ -1,0 +1,143 @@
+"""TLS over octets in memory, for one connection: no socket, no waiting.
+
+The event loop's own TLS transport would do, but decides for itself when to read, write and close. Here one
+driver sees the first octets of every connection, whatever they are, and pays less for it: 0.85 against 1.0 ms
+of CPU for a POP3S session, 30 against 50 kB for an idle connection.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from typing import Final
+
+from cryptography import x509
+
+from gatepost.net.api import TlsInfo
+
+
+class CertificateContext(ssl.SSLContext):
+    """The context that answers with one certificate."""
+
+    end_point: bytes = b""
+    """Channel binding `tls-server-end-point` of its certificate."""
+
+
+class BarrenError(ssl.SSLError):
+    """The peer keeps sending TLS messages that carry no data."""
+
+
+class TlsPipe:
+    """One connection's TLS, in memory: ciphertext in, plaintext out, and back.
+
+    OpenSSL's own buffers keep the largest size they ever had, so data goes through in pieces of one record:
+    that keeps an idle connection near 30 kB, where the event loop's own TLS transport takes 50 to 60.
+    """
+
+    __slots__ = ("_barren", "_certificate", "_incoming", "_outgoing", "_server_name", "_ssl", "ended")
+
+    RECORD: Final = 16 * 1024
+    """Most plaintext in one record (RFC 8446 §5.1)."""
+    BARREN: Final = 64 * 1024
+    """Octets in a row that may arrive without carrying data: KeyUpdate and empty records cost us work for nothing."""
+
+    def __init__(self, base: CertificateContext, certificate: CertificateContext, server_name: str) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._ssl = base.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._ssl.context = certificate
+        self._certificate = certificate
+        self._server_name = server_name
+        self._barren = 0
+        self.ended = False
+        """The peer sent close_notify."""
+
+    def handshake(self, data: bytes) -> bool:
+        """Goes on with the handshake; True once it is complete. Raises ssl.SSLError; see `take` for the answer."""
+        self._incoming.write(data)
+        try:
+            self._ssl.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def receive(self, data: bytes) -> bytes:
+        """The plaintext in `data`, perhaps none. Raises ssl.SSLError."""
+        if len(data) <= self.RECORD:
+            self._incoming.write(data)
+            plain = self._read()
+            if self._incoming.pending or self._ssl.pending():
+                plain += b"".join(iter(self._read, b""))
+        else:
+            pieces: list[bytes] = []
+            for start in range(0, len(data), self.RECORD):
+                self._incoming.write(data[start : start + self.RECORD])
+                pieces.extend(iter(self._read, b""))
+            plain = b"".join(pieces)
+        self._barren = 0 if plain else self._barren + len(data)
+        if self._barren > self.BARREN:
+            raise BarrenError("too many TLS records without data")
+        return plain
+
+    def _read(self) -> bytes:
+        try:
+            plain = self._ssl.read(self.RECORD)
+        except ssl.SSLWantReadError:
+            return b""
+        if not plain:
+            self.ended = True
+        return plain
+
+    def send(self, data: bytes) -> bytes:
+        """The ciphertext of `data`, with whatever TLS itself has to say. Raises ssl.SSLError."""
+        if len(data) <= self.RECORD:
+            self._ssl.write(data)
+            return self._outgoing.read()
+        pieces = []
+        whole = memoryview(data)
+        for start in range(0, len(data), self.RECORD):
+            self._ssl.write(whole[start : start + self.RECORD])
+            pieces.append(self._outgoing.read())
+        return b"".join(pieces)
+
+    def take(self) -> bytes:
+        """What TLS itself has to say: handshake, alerts, tickets, answers to KeyUpdate."""
+        return self._outgoing.read() if self._outgoing.pending else b""
+
+    def close(self) -> bytes:
+        """Our close_notify (RFC 8446 §6.1), with which the peer knows that nothing was cut off."""
+        with suppress(ssl.SSLError):  # it wants the peer's close_notify, for which we do not wait
+            self._ssl.unwrap()
+        return self.take()
+
+    def info(self) -> TlsInfo:
+        """The encryption that was agreed on.
+
+        The exporter of RFC 9266 stays empty: Python's `ssl` has no way to it.
+        """
+        cipher = self._ssl.cipher()
+        return TlsInfo(
+            version=self._ssl.version() or "",
+            cipher=cipher[0] if cipher else "",
+            sni=self._server_name,
+            resumed=bool(self._ssl.session_reused),
+            server_end_point=self._certificate.end_point,
+            exporter=b"",
+            client_identity=_identity(self._ssl),
+        )
+
+
+def _identity(connection: ssl.SSLObject) -> str:
+    """The first rfc822Name of the client's certificate, which OpenSSL has verified by now."""
+    if connection.context.verify_mode == ssl.CERT_NONE:
+        return ""
+    certificate = connection.getpeercert(binary_form=True)
+    if certificate is None:
+        return ""
+    try:
+        names = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        return next(iter(names.value.get_values_for_type(x509.RFC822Name)), "")
+    except (x509.ExtensionNotFound, ValueError):  # ValueError: an encoding that the verification let pass
+        return ""

@@ -1,0 +1,98 @@
+"""Talking to systemd: inherited sockets and readiness, by their environment variables, without its library.
+
+Both protocols are plain: `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` describe open descriptors from 3 on
+(sd_listen_fds(3)), `NOTIFY_SOCKET` names a datagram socket that takes `KEY=value` lines (sd_notify(3)).
+Outside systemd everything here does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+FIRST_DESCRIPTOR: Final = 3
+"""SD_LISTEN_FDS_START."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A listening socket that systemd opened for us."""
+
+    name: str
+    """`FileDescriptorName=` of the socket unit; `unknown` if it gave none."""
+    socket: socket.socket
+
+
+def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[Inherited]:
+    """The sockets that are meant for process `pid`; takes their variables away, so that no child sees them.
+
+    Sockets that do not listen on TCP are left alone: they are somebody else's.
+    """
+    given = {key: environ.pop(key, "") for key in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
+    if given["LISTEN_PID"] != str(pid) or not given["LISTEN_FDS"].isdigit():
+        return []
+    names = given["LISTEN_FDNAMES"].split(":") if given["LISTEN_FDNAMES"] else []
+    found = []
+    for position in range(int(given["LISTEN_FDS"])):
+        descriptor = FIRST_DESCRIPTOR + position
+        os.set_inheritable(descriptor, False)
+        opened = socket.socket(fileno=descriptor)
+        if opened.family in (socket.AF_INET, socket.AF_INET6) and opened.type == socket.SOCK_STREAM:
+            opened.setblocking(False)
+            found.append(Inherited(names[position] if position < len(names) else "unknown", opened))
+        else:
+            opened.detach()
+    return found
+
+
+class Notifier:
+    """Tells the service manager how we are. Sending never fails and never waits: it is news, not a promise."""
+
+    __slots__ = ("_address", "_socket", "watchdog_seconds")
+
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
+        """Takes `NOTIFY_SOCKET` and `WATCHDOG_USEC` away from `environ`: children must not speak for us."""
+        address = environ.pop("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if address else None
+        if self._socket is not None:
+            self._socket.setblocking(False)
+        microseconds = environ.pop("WATCHDOG_USEC", "")
+        environ.pop("WATCHDOG_PID", None)
+        self.watchdog_seconds = int(microseconds) / 1_000_000 if microseconds.isdigit() else 0.0
+        """A sign of life is due at least this often; 0: none asked for."""
+
+    def ready(self, status: str) -> None:
+        """Every listener accepts (after the start, and after each reload)."""
+        self._send(READY=1, MAINPID=os.getpid(), STATUS=status)
+
+    def reloading(self) -> None:
+        """A reload begins; `ready` ends it."""
+        self._send(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+
+    def stopping(self, status: str) -> None:
+        """The drain begins."""
+        self._send(STOPPING=1, STATUS=status)
+
+    def alive(self) -> None:
+        """The sign of life of sd_watchdog_enabled(3)."""
+        if self.watchdog_seconds:
+            self._send(WATCHDOG=1)
+
+    def _send(self, **fields: object) -> None:
+        if self._socket is None:
+            return
+        text = "\n".join(f"{key}={str(value).replace(chr(10), ' ')}" for key, value in fields.items())
+        with suppress(OSError):
+            self._socket.sendto(text.encode(), self._address)
+
+    def close(self) -> None:
+        """Gives the socket back; later calls do nothing."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

@@ -1,0 +1,813 @@
+"""The driver, for real on loopback: doors, STARTTLS, time, back-pressure, goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from collections.abc import Awaitable
+
+import pytest
+import uvloop
+
+from gatepost.errors import MisuseError
+from gatepost.net.api import Peer
+from gatepost.net.connection import Timing
+from gatepost.net.doors import DECODE_ERROR, NO_APPLICATION_PROTOCOL, Words
+from gatepost.net.entrance import Entrance
+from gatepost.ports import BY_NAME, Listener
+from support.echo import WORDS, Client, EchoSession, client_context, serving, until
+
+
+def run(work: Awaitable[None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await work
+
+    uvloop.run(bounded())
+
+
+class TestImplicitTls:
+    def test_a_whole_session_and_its_record(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                assert await client.line() == b"+OK hello TLSv1.3\r\n"
+                assert await client.ask(b"ECHO one") == b"+OK one\r\n"
+                client.send(b"ECHO two\r\nECHO three\r\n")
+                assert (await client.line(), await client.line()) == (b"+OK two\r\n", b"+OK three\r\n")
+                server.clock.value += 3
+                assert await client.ask(b"QUIT") == b"+OK bye\r\n"
+                assert await client.rest() == b""
+                await client.close()
+                record = await server.record()
+                await server.nobody()
+            port = record.pop("port")
+            assert isinstance(port, int)
+            assert list(record) == [
+                "connection", "service", "address", "tls", "cipher", "resumed", "seconds", "commands", "outcome",
+                "reason",
+            ]  # fmt: skip
+            assert record["service"] == "pop3s"
+            assert record["address"] == "127.0.0.1"
+            assert record["tls"] == "TLSv1.3"
+            assert record["seconds"] == 3.0
+            assert record["commands"] == 4
+            assert record["outcome"] == "done"
+            assert server.by_service == ["+pop3s", "-pop3s"]
+            assert server.tally.open == []
+
+        run(work())
+
+    def test_tls_1_2_and_a_command_in_many_records(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port, client_context(maximum_version=ssl.TLSVersion.TLSv1_2))
+                assert await client.line() == b"+OK hello TLSv1.2\r\n"
+                for octet in b"ECHO a\r\n":
+                    client.send(bytes((octet,)))
+                assert await client.line() == b"+OK a\r\n"
+                await client.close()
+                assert (await server.record())["outcome"] == "closed by client"
+
+        run(work())
+
+    @pytest.mark.parametrize("service", ["pop3s", "lmtp"])
+    def test_large_answers_and_large_questions(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await (Client.tls if service == "pop3s" else Client.plain)(server.port)
+                await client.line()
+                client.send(b"BIG 1000000\r\n")
+                assert len(await client.reader.readexactly(1_000_002)) == 1_000_002
+                payload = b"ECHO " + b"y" * 60_000 + b"\r\n"
+                client.send(payload)
+                assert await client.line() == b"+OK " + payload[5:]
+                await client.close()
+
+        run(work())
+
+    @pytest.mark.parametrize("said", [b"USER alice\r\n", b"GET / HTTP/1.0\r\n\r\n", b"\x80"])
+    def test_plaintext_at_the_tls_door_is_told_so(self, said: bytes) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.plain(server.port)
+                client.send(said)
+                assert await client.rest() == b"-ERR port pop3s speaks TLS from the first byte\r\n"
+                await client.close()
+                record = await server.record()
+                assert record["outcome"] == "wrong door"
+                assert "spoke first" in str(record["reason"])
+                await server.nobody()
+
+        run(work())
+
+    def test_silence_at_the_tls_door_is_told_so(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.plain(server.port)
+                await until(lambda: bool(len(server.hub)))
+                await turns()
+                server.advance(4.9)
+                assert not server.records
+                server.advance(0.2)
+                assert await client.rest() == b"-ERR port pop3s speaks TLS from the first byte\r\n"
+                assert "waited for a greeting" in str((await server.record())["reason"])
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+    def test_the_client_goes_before_it_has_said_anything(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.plain(server.port)
+                await client.close()
+                assert (await server.record())["outcome"] == "closed by client"
+                await server.nobody()
+
+        run(work())
+
+    @pytest.mark.parametrize(
+        ("sent", "answer"),
+        [(b"\x16\x03\x01\x00\x04\x02\x00\x00\x00", DECODE_ERROR), (b"\x16\x03\x01\x00\x01\x01GET /", DECODE_ERROR)],
+    )
+    def test_something_like_tls(self, sent: bytes, answer: bytes) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.plain(server.port)
+                client.send(sent)
+                assert await client.rest() == answer
+                await client.close()
+                assert (await server.record())["outcome"] == "no TLS"
+
+        run(work())
+
+    def test_a_client_that_does_not_trust_us_is_named(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                with pytest.raises(ssl.SSLCertVerificationError):
+                    await asyncio.to_thread(untrusting, server.port)
+                record = await server.record()
+                assert record["outcome"] == "no TLS"
+                assert "the client does not trust our certificate" in str(record["reason"])
+                with pytest.raises(ssl.SSLCertVerificationError):  # this one goes without a word
+                    await Client.tls(server.port, ssl.create_default_context())
+                record = await server.record(2)
+                assert record["outcome"] == "no TLS"
+                assert "broke the TLS handshake off" in str(record["reason"])
+
+        run(work())
+
+    def test_a_client_from_another_age_is_named(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                old = client_context(maximum_version=ssl.TLSVersion.TLSv1_2)
+                old.set_ciphers("AES128-SHA256:@SECLEVEL=0")
+                with pytest.raises(ssl.SSLError):
+                    await Client.tls(server.port, old)
+                assert "too old" in str((await server.record())["reason"])
+
+        run(work())
+
+    def test_cross_protocol_clients_are_turned_away(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                browser = client_context()
+                browser.set_alpn_protocols(["h2", "http/1.1"])
+                with pytest.raises(ssl.SSLError, match="no application protocol"):
+                    await Client.tls(server.port, browser)
+                assert (await server.record())["outcome"] == "wrong door"
+                assert NO_APPLICATION_PROTOCOL[-1] == 120
+                mail = client_context()
+                mail.set_alpn_protocols(["imap", "pop3"])
+                client = await Client.tls(server.port, mail)
+                assert await client.line() == b"+OK hello TLSv1.3\r\n"
+                await client.close()
+
+        run(work())
+
+    def test_a_protocol_without_alpn_names_takes_everybody(self) -> None:
+        async def work() -> None:
+            async with serving(words=Words(WORDS.refusal, WORDS.wrong_door)) as server:
+                context = client_context()
+                context.set_alpn_protocols(["h2"])
+                client = await Client.tls(server.port, context)
+                assert (await client.line()).startswith(b"+OK")
+                await client.close()
+
+        run(work())
+
+    def test_handshake_slowloris(self) -> None:
+        async def work() -> None:
+            async with serving(timing=Timing(handshake=30)) as server:
+                client = await Client.plain(server.port)
+                for octet in b"\x16\x03\x01\x02\x00\x01":
+                    client.send(bytes((octet,)))
+                    await turns()
+                    server.advance(4)
+                server.advance(10)
+                assert await client.rest() == b""
+                assert (await server.record())["outcome"] == "timeout"
+                await client.close()
+
+        run(work())
+
+    def test_garbage_after_the_handshake(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                raw = client.writer.get_extra_info("socket")
+                duplicate = socket.socket(fileno=os.dup(raw.fileno()))
+                duplicate.send(b"\x17\x03\x03\x00\x20" + b"z" * 32)
+                record = await server.record()
+                assert record["outcome"] == "connection lost"
+                assert "BAD_RECORD" in str(record["reason"]) or "DECRYPTION_FAILED" in str(record["reason"])
+                duplicate.close()
+                await client.close()
+
+        run(work())
+
+
+class TestStartTls:
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    def test_upgrade(self, version: ssl.TLSVersion) -> None:
+        async def work() -> None:
+            async with serving("pop3") as server:
+                client = await Client.plain(server.port)
+                assert await client.line() == b"+OK hello clear\r\n"
+                assert await client.ask(b"STLS") == b"+OK begin\r\n"
+                await client.writer.start_tls(client_context(maximum_version=version), server_hostname="localhost")
+                assert await client.ask(b"ECHO safe") == b"+OK safe\r\n"
+                assert (await server.session()).flow.tls is not None  # type: ignore[union-attr]
+                await client.ask(b"QUIT")
+                await client.close()
+                assert (await server.record())["tls"] == version.name.replace("_", ".")
+
+        run(work())
+
+    def test_a_secure_client_simply_gets_tls(self) -> None:
+        async def work() -> None:
+            async with serving("pop3", timing=Timing(greeting_delay=5)) as server:
+                client = await Client.tls(server.port)
+                assert await client.line() == b"+OK hello TLSv1.3\r\n"
+                await client.close()
+
+        run(work())
+
+    def test_an_early_talker_is_answered(self) -> None:
+        async def work() -> None:
+            async with serving("pop3", timing=Timing(greeting_delay=5)) as server:
+                client = await Client.plain(server.port)
+                client.send(b"ECHO early\r\n")
+                assert await client.line() == b"+OK hello clear\r\n"
+                assert await client.line() == b"+OK early\r\n"
+                await client.close()
+
+        run(work())
+
+    def test_injection_in_the_same_segment(self) -> None:
+        """Checklist 1: what stands behind STLS in the clear never runs."""
+
+        async def work() -> None:
+            async with serving("pop3") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                client.send(b"STLS\r\nECHO injected\r\n")
+                assert await client.line() == b"+OK begin\r\n"
+                await client.writer.start_tls(client_context(), server_hostname="localhost")
+                assert await client.ask(b"ECHO mine") == b"+OK mine\r\n"
+                assert (await server.session()).got == [b"STLS", b"ECHO"]
+                await client.close()
+
+        run(work())
+
+    def test_injection_while_the_session_thinks(self) -> None:
+        async def work() -> None:
+            async with serving("pop3") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                session = await server.session()
+                client.send(b"WAIT\r\nSTLS\r\n")
+                await session.waiting.wait()
+                client.send(b"ECHO injected\r\n")
+                await turns()
+                session.gate.set()
+                assert await client.line() == b"+OK waited\r\n"
+                assert await client.line() == b"+OK begin\r\n"
+                await client.writer.start_tls(client_context(), server_hostname="localhost")
+                assert await client.ask(b"ECHO mine") == b"+OK mine\r\n"
+                assert session.got == [b"WAIT", b"STLS", b"ECHO"]
+                await client.close()
+
+        run(work())
+
+    def test_injection_in_a_later_segment(self) -> None:
+        """Checklist 2: after the reply only a ClientHello is understood."""
+
+        async def work() -> None:
+            async with serving("pop3") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                await client.ask(b"STLS")
+                client.send(b"ECHO injected\r\n")
+                assert await client.rest() == DECODE_ERROR
+                assert (await server.record())["outcome"] == "no TLS"
+                assert (await server.session()).got == [b"STLS"]
+                await client.close()
+
+        run(work())
+
+    def test_a_session_cannot_ask_twice(self) -> None:
+        async def work() -> None:
+            errors: list[dict[str, object]] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                client.send(b"STLS\r\n")
+                assert (await server.record())["outcome"] == "internal error"
+                await client.close()
+            assert isinstance(errors[0]["exception"], MisuseError)
+
+        run(work())
+
+    def test_an_entrance_without_certificates_is_a_bug(self) -> None:
+        with pytest.raises(MisuseError):
+            Entrance(Listener(BY_NAME["pop3"], "::1", 0), WORDS, EchoSession)
+
+
+class TestTime:
+    def test_idle_sessions_end_with_a_word(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                await server.session()
+                server.advance(600)
+                assert await client.ask(b"ECHO here") == b"+OK here\r\n"
+                server.advance(300)
+                server.advance(299)
+                assert await client.ask(b"ECHO still") == b"+OK still\r\n"
+                server.advance(602)
+                assert await client.rest() == b"-ERR too slow\r\n"
+                assert (await server.record())["outcome"] == "timeout"
+                await client.close()
+
+        run(work())
+
+    def test_one_octet_now_and_then_buys_no_time(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                session.idle = 60
+                for count in range(1, 13):
+                    client.send(b"a")
+                    await until(lambda expected=count: len(session.machine.buffer) == expected)
+                    server.advance(5)
+                assert not server.records
+                server.advance(2)
+                assert await client.rest() == b"-ERR too slow\r\n"
+                await client.close()
+
+        run(work())
+
+    def test_a_limit_that_shrinks_with_time_is_asked_once(self) -> None:
+        """A session may say what is left until a fixed moment; looking often must not make it run out twice as fast."""
+
+        async def work() -> None:
+            async with serving() as server:
+
+                class Login(EchoSession):
+                    @property
+                    def idle_seconds(self) -> float:
+                        return 1060.0 - server.clock.value
+
+                client = await Client.tls(server.port)
+                await client.line()
+                (await server.session()).__class__ = Login
+                for _ in range(50):
+                    server.advance(1)
+                    await turns(2)
+                assert await client.ask(b"ECHO alive") == b"+OK alive\r\n"
+                for _ in range(15):
+                    server.advance(1)
+                assert await client.rest() == b"-ERR too slow\r\n"
+                await client.close()
+
+        run(work())
+
+    def test_a_session_at_work_is_left_in_peace(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                client.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                server.advance(10_000)
+                session.gate.set()
+                assert await client.line() == b"+OK waited\r\n"
+                await client.close()
+
+        run(work())
+
+
+class TestOutput:
+    @pytest.mark.parametrize("service", ["pop3s", "lmtp"])
+    def test_a_client_that_does_not_read_stops_us_and_is_dropped(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await (Client.tls if service == "pop3s" else Client.plain)(server.port)
+                await client.line()
+                session = await server.session()
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"BIG 100000000\r\n")
+                await until(lambda: not (session.machine.out or session.got != [b"BIG"]))
+                await turns(200)
+                connection = next(iter(server.hub._live))
+                assert connection._choked
+                assert connection._wire.get_write_buffer_size() < 1_000_000
+                server.advance(30)
+                assert not server.records
+                server.advance(40)
+                assert (await server.record())["outcome"] == "client does not read"
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+    def test_a_slow_reader_is_served(self) -> None:
+        async def work() -> None:
+            async with serving("lmtp") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                client.send(b"BIG 8000000\r\n")
+                left = 8_000_002
+                while left:
+                    left -= len(await client.reader.readexactly(min(left, 50_000)))
+                    server.advance(5)
+                assert await client.ask(b"ECHO fine") == b"+OK fine\r\n"
+                await client.close()
+
+        run(work())
+
+    def test_commands_are_not_read_while_answers_wait(self) -> None:
+        """Checklist 26: a million pipelined commands and a closed window."""
+
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send((b"ECHO " + b"m" * 1000 + b"\r\n") * 20_000)
+                await turns(400)
+                connection = next(iter(server.hub._live))
+                assert connection._choked
+                assert connection._unread_octets < 1_000_000
+                assert len(session.got) < 20_000
+                client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+                await client.reader.readexactly(20_000 * 1006)
+                await client.close()
+
+        run(work())
+
+    def test_half_closed_clients_get_their_answers(self) -> None:
+        async def work() -> None:
+            async with serving("lmtp") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                session = await server.session()
+                client.send(b"WAIT\r\nECHO last\r\n")
+                client.writer.write_eof()
+                await session.waiting.wait()
+                await turns()
+                session.gate.set()
+                assert await client.rest() == b"+OK waited\r\n+OK last\r\n"
+                assert session.machine.closed
+                assert (await server.record())["outcome"] == "closed by client"
+                await client.close()
+
+        run(work())
+
+    def test_reset_in_the_middle_of_an_answer(self) -> None:
+        async def work() -> None:
+            async with serving("lmtp") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                await server.session()
+                client.send(b"BIG 100000000\r\n")
+                await client.reader.read(1000)
+                client.writer.transport.abort()
+                assert (await server.record())["outcome"] == "connection lost"
+                await server.nobody()
+
+        run(work())
+
+    def test_a_bug_in_a_session_ends_that_session_only(self) -> None:
+        async def work() -> None:
+            errors: list[dict[str, object]] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+            async with serving() as server:
+                first, second = await Client.tls(server.port), await Client.tls(server.port)
+                await first.line()
+                first.send(b"BUG\r\n")
+                record = await server.record()
+                assert record["outcome"] == "internal error"
+                assert record["reason"] == "ZeroDivisionError()"
+                assert await first.rest() == b""
+                await second.line()
+                assert await second.ask(b"ECHO on") == b"+OK on\r\n"
+                await first.close()
+                await second.close()
+            assert len(errors) == 1
+
+        run(work())
+
+    def test_a_bug_in_closed_is_told_and_the_record_written(self) -> None:
+        class Broken(EchoSession):
+            async def closed(self, reason: str) -> dict[str, object]:
+                raise ZeroDivisionError
+
+        async def work() -> None:
+            errors: list[dict[str, object]] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+            async with serving(open_session=Broken) as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                await client.close()
+                assert (await server.record())["outcome"] == "closed by client"
+                await server.nobody()
+            assert len(errors) == 1
+
+        run(work())
+
+
+class TestRareMoments:
+    def test_a_socket_that_is_gone_before_we_look(self) -> None:
+        async def work() -> None:
+            async with serving("lmtp") as server:
+
+                async def gone(*_: object) -> None:
+                    raise OSError(107, "not connected")
+
+                class Loop:
+                    connect_accepted_socket = staticmethod(gone)
+
+                    def __getattr__(self, name: str) -> object:
+                        return getattr(loop, name)
+
+                loop, server.hub.loop = server.hub.loop, Loop()  # type: ignore[assignment]
+                client = await Client.plain(server.port)
+                assert await client.rest() == b""
+                assert (await server.record())["outcome"] == "connection lost"
+                await client.close()
+
+        run(work())
+
+    def test_garbage_while_an_answer_is_on_its_way(self) -> None:
+        """OpenSSL refuses to write after a fatal error: that is the peer's fault, not an internal error."""
+
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                client.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                duplicate = socket.socket(fileno=os.dup(client.writer.get_extra_info("socket").fileno()))
+                duplicate.send(b"\x17\x03\x03\x00\x20" + b"z" * 32)
+                await turns(100)
+                session.gate.set()
+                assert (await server.record())["outcome"] == "connection lost"
+                duplicate.close()
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+    def test_the_server_ends_in_the_middle_of_a_handshake(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.plain(server.port)
+                client.send(real_hello())
+                while not (await client.reader.read(100)):
+                    pass
+                await server.hub.drain(0)
+                assert (await server.record())["outcome"] == "server shutdown"
+                await client.close()
+
+        run(work())
+
+    def test_reading_resumes_for_the_goodbye(self) -> None:
+        """Whoever pipelines more than we take, and leaves, still gets the last answer."""
+
+        async def work() -> None:
+            async with serving("lmtp") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                session = await server.session()
+                client.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                client.send(b"QUIT\r\n" + b"ECHO more\r\n" * 100_000)
+                connection = next(iter(server.hub._live))
+                await until(lambda: bool(connection._paused))
+                session.gate.set()
+                assert await client.line() == b"+OK waited\r\n"
+                await server.record()
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+
+class TestGoodbye:
+    def test_whoever_does_not_close_is_cut_off(self) -> None:
+        async def work() -> None:
+            async with serving("lmtp") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                client.send(b"QUIT\r\n")
+                assert await client.rest() == b"+OK bye\r\n"
+                await server.record()
+                await turns()
+                client.send(b"NOISE that nobody reads\r\n")
+                assert len(server.hub) == 1
+                server.advance(1)
+                assert len(server.hub) == 1
+                server.advance(2.5)
+                await server.nobody()
+                await client.close()
+
+        run(work())
+
+    def test_draining_says_goodbye_between_commands_and_waits_for_the_others(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                idle, busy = await Client.tls(server.port), await Client.tls(server.port)
+                await idle.line()
+                await busy.line()
+                session = await server.session(2)
+                busy.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                draining = asyncio.ensure_future(server.hub.drain(30))
+                assert await idle.rest() == b"-ERR shutting down\r\n"
+                await idle.close()
+                session.gate.set()
+                assert await busy.rest() == b"+OK waited\r\n-ERR shutting down\r\n"
+                await busy.close()
+                await draining
+                assert [record["outcome"] for record in server.records] == ["server shutdown"] * 2
+
+        run(work())
+
+    def test_draining_ends_at_last(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                client.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                await server.hub.drain(0)
+                assert session.ending.is_set()
+                assert len(server.hub) == 0
+                assert (await server.record())["outcome"] == "server shutdown"
+                await client.close()
+
+        run(work())
+
+
+class TestProxy:
+    HEADER = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 995\r\n"
+
+    def test_the_real_client_counts(self) -> None:
+        async def work() -> None:
+            async with serving(proxy_from=("127.0.0.0/8",)) as server:
+                raw = await asyncio.get_running_loop().run_in_executor(None, proxied_tls, server.port, self.HEADER)
+                assert raw == b"+OK hello TLSv1.3\r\n"
+                peer = (await server.session()).peer
+                assert (peer.address, peer.port) == ("203.0.113.9", 4711)
+                assert (await server.record())["proxy"] == "127.0.0.1"
+            assert server.tally.open == []
+
+        run(work())
+
+    def test_header_and_command_in_one_segment(self) -> None:
+        async def work() -> None:
+            async with serving("pop3", proxy_from=("127.0.0.1/32",)) as server:
+                client = await Client.plain(server.port)
+                client.send(self.HEADER + b"ECHO x\r\n")
+                assert await client.line() == b"+OK hello clear\r\n"
+                assert await client.line() == b"+OK x\r\n"
+                assert server.tally.open == ["203.0.113.9"]
+                await client.close()
+
+        run(work())
+
+    def test_a_balancer_must_send_it(self) -> None:
+        async def work() -> None:
+            async with serving(proxy_from=("127.0.0.0/8",)) as server:
+                client = await Client.plain(server.port)
+                client.send(b"\x16\x03\x01\x00\x05hello")
+                assert await client.rest() == b""
+                assert (await server.record())["outcome"] == "bad PROXY header"
+                await client.close()
+
+        run(work())
+
+    def test_and_in_time(self) -> None:
+        async def work() -> None:
+            async with serving(proxy_from=("127.0.0.0/8",)) as server:
+                client = await Client.plain(server.port)
+                client.send(b"PROXY ")
+                await until(lambda: bool(len(server.hub)))
+                await turns()
+                server.advance(6)
+                assert await client.rest() == b""
+                assert (await server.record())["outcome"] == "timeout"
+                await client.close()
+
+        run(work())
+
+    def test_from_others_it_means_nothing(self) -> None:
+        """Checklist 16."""
+
+        async def work() -> None:
+            async with serving(proxy_from=("192.0.2.0/24",)) as server:
+                client = await Client.plain(server.port)
+                client.send(self.HEADER)
+                assert (await client.rest()).startswith(b"-ERR port")
+                assert (await server.record())["address"] == "127.0.0.1"
+                await client.close()
+            async with serving("pop3", proxy_from=("192.0.2.0/24",)) as server:
+                client = await Client.plain(server.port)
+                client.send(self.HEADER)
+                assert await client.line() == b"+OK hello clear\r\n"
+                assert await client.line() == b"-ERR what\r\n"
+                assert (await server.session()).peer.address == "127.0.0.1"
+                await client.close()
+
+        run(work())
+
+    def test_a_refused_client_behind_a_balancer(self) -> None:
+        async def work() -> None:
+            async with serving("pop3", proxy_from=("127.0.0.0/8",)) as server:
+                server.tally.refused_for = 90
+                client = await Client.plain(server.port)
+                client.send(self.HEADER)
+                assert b"try again in 90 seconds" in await client.rest()
+                await client.close()
+                assert (await server.record())["outcome"] == "refused"
+            assert server.tally.open == []
+
+        run(work())
+
+
+def test_cleartext_login_is_a_question_of_networks() -> None:
+    async def work() -> None:
+        for networks, allowed in ((("127.0.0.0/8",), True), (("192.0.2.0/24",), False)):
+            peers: list[Peer] = []
+
+            def remember(peer: Peer, peers: list[Peer] = peers) -> EchoSession:
+                peers.append(peer)
+                return EchoSession(peer)
+
+            async with serving("pop3", cleartext_login_from=networks, open_session=remember) as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                assert peers[0].cleartext_login is allowed
+                await client.close()
+
+    run(work())
+
+
+def real_hello() -> bytes:
+    out = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost").do_handshake()
+    return out.read()
+
+
+def proxied_tls(port: int, header: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port)) as raw:
+        raw.sendall(header)
+        with client_context().wrap_socket(raw, server_hostname="localhost") as wrapped:
+            return wrapped.recv(1000)
+
+
+def untrusting(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as raw, contextlib.ExitStack() as stack:
+        stack.enter_context(ssl.create_default_context().wrap_socket(raw, server_hostname="localhost"))
+
+
+async def turns(count: int = 20) -> None:
+    """Lets everything that is ready happen."""
+    for _ in range(count):
+        await asyncio.sleep(0)

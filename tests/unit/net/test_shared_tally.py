@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+
+from gatepost.config.settings import Limits
+from gatepost.net.addresses import REMEMBERED
+from gatepost.net.shared_table import MARKS_KEPT, SharedTable
+from gatepost.net.shared_tally import SharedTally
+
+A, B = "192.0.2.1", "192.0.2.2"
+NOW = 1_700_000_000.0
+LIMITS = Limits(connections_per_address=3, connections_per_account=2, failures_before_refusal=5, failure_memory=600)
+
+
+@pytest.fixture
+def tally() -> SharedTally:
+    return SharedTally(LIMITS, 4, clock=lambda: NOW)
+
+
+def fail(tally: SharedTally, address: str, login: str, *secrets: str, now: float = NOW) -> None:
+    for secret in secrets:
+        tally.failure(address, login, secret.encode().ljust(8, b"."), now)
+
+
+class TestConnections:
+    def test_by_address(self, tally: SharedTally) -> None:
+        assert [tally.connect(A) for _ in range(4)] == [True, True, True, False]
+        assert tally.connect(B)
+        tally.disconnect(A)
+        assert tally.connect(A)
+        assert not tally.connect(A)
+
+    def test_by_64(self, tally: SharedTally) -> None:
+        assert [tally.connect(f"2001:db8::{number}") for number in range(4)] == [True, True, True, False]
+        assert tally.connect("2001:db8:0:1::1")
+
+    def test_the_allow_list_always_wins(self, tally: SharedTally) -> None:
+        assert all(tally.connect("127.0.0.1") for _ in range(10))
+        tally.disconnect("127.0.0.1")
+        fail(tally, "::1", "alice", *map(str, range(20)))
+        assert tally.refusal("::1", NOW) == 0
+        assert tally.delay("::1", "alice", NOW) == 0
+        assert tally.delay(A, "alice", NOW) == 0
+        tally.success("::1", "alice", NOW)
+
+    def test_by_account(self, tally: SharedTally) -> None:
+        assert [tally.enter(7) for _ in range(3)] == [True, True, False]
+        assert tally.enter(8)
+        tally.leave(7)
+        assert tally.enter(7)
+
+    def test_taking_back_what_nobody_gave(self, tally: SharedTally) -> None:
+        tally.disconnect(A)
+        tally.leave(99)
+        assert [tally.connect(A) for _ in range(4)] == [True, True, True, False]
+
+    def test_a_worker_that_died(self, tally: SharedTally) -> None:
+        tally.bind_worker(1)
+        tally.connect(A)
+        tally.connect(A)
+        tally.enter(7)
+        tally.bind_worker(2)
+        tally.connect(A)
+        assert not tally.connect(A)
+        tally.forget_worker(1)
+        assert [tally.connect(A) for _ in range(3)] == [True, True, False]
+        assert [tally.enter(7) for _ in range(3)] == [True, True, False]
+
+    def test_a_full_bucket_serves_rather_than_refuses(
+        self, tally: SharedTally, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(SharedTable, "make", lambda *_: None)
+        assert tally.connect(A)
+        tally.disconnect(A)
+        fail(tally, A, "alice", "x")
+        tally.success(A, "alice", NOW)
+        tally.note_login(7, NOW, 5)
+        assert tally.delay(A, "alice", NOW) == 0
+        assert tally.last_login(7) == (0.0, 0)
+
+    def test_the_memory_of_keys_is_bounded(self, tally: SharedTally) -> None:
+        for number in range(REMEMBERED + 2):
+            tally.refusal(f"10.1.{number // 256}.{number % 256}", NOW)
+        assert len(tally._keys) <= REMEMBERED
+
+
+class TestFailures:
+    def test_delays_double_up_to_the_longest(self, tally: SharedTally) -> None:
+        delays = []
+        for number in range(7):
+            delays.append(tally.delay(A, "alice", NOW))
+            fail(tally, A, "alice", str(number))
+        assert delays == [0, 1, 2, 4, 8, 15, 15]
+
+    def test_the_same_wrong_password_counts_once(self, tally: SharedTally) -> None:
+        fail(tally, A, "alice", *["old"] * 50)
+        assert tally.delay(A, "alice", NOW) == 1
+        fail(tally, A, "alice", "1", "2", "3", "old")
+        assert tally.delay(A, "alice", NOW) == 8
+        fail(tally, A, "bob", "old")
+        assert tally.delay(A, "bob", NOW) == 15
+
+    def test_only_the_last_few_wrong_ones_are_known(self, tally: SharedTally) -> None:
+        fail(tally, A, "alice", *map(str, range(MARKS_KEPT + 1)))
+        before = tally.refusal(A, NOW)
+        assert before == 600
+        fail(tally, A, "alice", "0")
+        assert tally._failures(tally._address(A), NOW)[0] == MARKS_KEPT + 2
+
+    def test_refusal_of_an_address_and_its_end(self, tally: SharedTally) -> None:
+        for number in range(5):
+            assert tally.refusal(A, NOW) == 0
+            fail(tally, A, f"user{number}", "guess", now=NOW + number)
+        assert tally.refusal(A, NOW + 10) == 590
+        assert tally.refusal(B, NOW + 10) == 0
+        assert tally.refusal(A, NOW + 600) == 0
+        assert tally.delay(A, "alice", NOW + 601) == 0
+
+    def test_a_login_is_slowed_from_everywhere_but_its_own_places(self, tally: SharedTally) -> None:
+        tally.success(B, "alice", NOW)
+        for number in range(4):
+            fail(tally, f"198.51.100.{number}", "alice", str(number))
+        assert tally.delay("203.0.113.1", "alice", NOW) == 8
+        assert tally.delay(B, "alice", NOW) == 0
+        assert tally.delay("203.0.113.1", "bob", NOW) == 0
+
+    def test_success_forgives_its_own_failures_only(self, tally: SharedTally) -> None:
+        fail(tally, A, "bob", "1", "2")
+        fail(tally, A, "alice", "3")
+        tally.success(A, "alice", NOW)
+        assert tally._failures(tally._address(A), NOW)[0] == 2
+        assert tally.delay(B, "alice", NOW) == 0
+        assert tally.delay(A, "alice", NOW) == 2
+        fail(tally, A, "alice", "3")
+        assert tally._failures(tally._address(A), NOW)[0] == 3
+
+    def test_a_new_series_begins_after_the_memory(self, tally: SharedTally) -> None:
+        fail(tally, A, "alice", "1", "2", "3")
+        fail(tally, A, "alice", "1", now=NOW + 601)
+        assert tally.delay(A, "alice", NOW + 602) == 1
+        tally.success(A, "alice", NOW + 2000)
+        assert tally.delay(A, "alice", NOW + 2000) == 0
+
+    def test_success_after_the_table_forgot_the_rest(self, tally: SharedTally, monkeypatch: pytest.MonkeyPatch) -> None:
+        fail(tally, A, "alice", "1")
+        find, pair = SharedTable.find, tally._pair(A, "alice")
+        monkeypatch.setattr(SharedTable, "find", lambda table, key: find(table, key) if key == pair else None)
+        tally.success(A, "alice", NOW)
+
+
+def test_last_logins(tally: SharedTally) -> None:
+    assert tally.last_login(7) == (0.0, 0)
+    tally.note_login(7, NOW, 42)
+    assert tally.last_login(7) == (NOW, 42)
+    assert tally.last_login(8) == (0.0, 0)
