@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Coroutine, Mapping
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -73,7 +73,7 @@ class Session(Protocol):
     async def opened(self, flow: Flow) -> None:
         """The connection stands (TLS done, if implicit): greet."""
 
-    async def advance(self) -> None:
+    def advance(self) -> Coroutine[Any, Any, None]:
         """Handles every event the machine has. Called after each `receive_data`; output is flushed by the driver."""
 
     @property

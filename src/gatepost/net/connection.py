@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+import types
+from asyncio import _enter_task, _leave_task  # documented for this: "Extending asyncio" in Python's manual
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
@@ -39,7 +41,7 @@ class Timing:
     first_octets: float = 5.0
     """For a ClientHello on a port that begins with TLS, and for a PROXY header. TLS clients speak at once; who is
     silent so long waits for a greeting, and is told that there will be none."""
-    greeting_delay: float = 0.1
+    greeting_delay: float = 0.02
     """On a STARTTLS port a client that means implicit TLS speaks at once, but a plaintext greeting sent before its
     ClientHello arrives would break its handshake. So the greeting waits about one round trip across an ocean;
     a client that speaks is answered at once, and nobody notices 0.1 s on a port that is off by default."""
@@ -49,6 +51,25 @@ class Timing:
     """For a peer that takes nothing of what we send; one that takes a little each minute is left in peace."""
     linger: float = 2.0
     """For the peer to close its side after our last line."""
+
+
+@types.coroutine
+def _carried_on(work: Coroutine[object, object, None], awaited: object) -> Generator[object, object, None]:
+    """The rest of a coroutine that was begun outside of its task, from where it first waited: for `awaited`."""
+    try:
+        while True:
+            try:
+                answer = yield awaited
+            except BaseException as error:  # noqa: BLE001 -- cancellation included: it is the coroutine's affair
+                awaited = work.throw(error)
+            else:
+                awaited = work.send(answer)
+    except StopIteration:
+        return
+
+
+async def _raised(error: Exception) -> None:
+    raise error
 
 
 class House(Protocol):
@@ -77,9 +98,9 @@ class Connection(asyncio.Protocol):
     """The driver. It is also the `Flow` that its session holds."""
 
     __slots__ = (
-        "_choked", "_due", "_end", "_entrance", "_gone", "_hub", "_last", "_limit", "_limited", "_lingers", "_paused",
-        "_pipe", "_session", "_since", "_source", "_started", "_transport", "_unread", "_unread_octets", "_unsent",
-        "_waiter", "counted", "peer", "tls",
+        "_begun", "_choked", "_due", "_end", "_entrance", "_gone", "_hub", "_idle", "_last", "_limit", "_limited",
+        "_lingers", "_paused", "_pipe", "_session", "_since", "_source", "_started", "_task", "_transport", "_unread",
+        "_unread_octets", "_unsent", "_waiter", "counted", "peer", "tls",
     )  # fmt: skip
 
     def __init__(self, hub: House, entrance: Entrance, source: tuple[str, int]) -> None:
@@ -100,6 +121,9 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._end: Ended | None = None
         self._paused = self._choked = self._lingers = self._gone = False
+        self._idle: asyncio.Future[None] | None = None
+        self._begun: Awaitable[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self.counted = ""
         """The address that `Tally.connect` has counted for this connection."""
         self.tls: TlsInfo | None = None
@@ -117,6 +141,9 @@ class Connection(asyncio.Protocol):
             data = self._decrypt(data)
             if not data:
                 return
+        if self._idle is not None:
+            self._begin(data, self._idle)
+            return
         self._unread.append(data)
         self._unread_octets += len(data)
         if self._unread_octets > MOST_UNREAD and not self._paused:
@@ -179,7 +206,7 @@ class Connection(asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """Looks once a second whether the peer has had its time. `now` is monotonic."""
-        if self._waiter is None:
+        if self._waiter is None and self._idle is None:
             return
         if self._choked or self._lingers:
             self._check_output(now)
@@ -212,6 +239,7 @@ class Connection(asyncio.Protocol):
     async def run(self, accepted: socket.socket) -> None:
         """Everything from the accepted socket to its end. Raises nothing but CancelledError."""
         end = Ended(Outcome.SHUTDOWN)
+        self._task = asyncio.current_task()
         try:
             end = await self._serve(accepted)
             self._put(self._last, last=True)
@@ -345,24 +373,56 @@ class Connection(asyncio.Protocol):
         await session.opened(self)
         self._greet(machine.data_to_send())
         while not session.finished:
-            if not self._unread:
-                if self._end is not None:
-                    await self._last_words(session, self._end)
-                await self._wait()
-                continue
-            machine.receive_data(self._take())
-            await session.advance()
-            if output := machine.data_to_send():
-                self._since = self._hub.now
-                if session.wants_tls:
-                    await self._upgrade(session, output)
-                    continue
-                if session.finished:
-                    self._last = output
-                    return
-                self._put(output)
-            if self._choked:
+            if self._begun is not None:
+                begun, self._begun = self._begun, None
+                await begun
+            elif session.wants_tls:
+                await self._upgrade(session, machine.data_to_send())
+            elif self._choked:
                 await self._drained()
+            elif self._unread:
+                machine.receive_data(self._take())
+                await session.advance()
+            elif self._end is not None:
+                await self._last_words(session, self._end)
+            else:
+                self._idle = self._hub.loop.create_future()
+                await self._idle
+            self._answer(session)
+        self._last = machine.data_to_send()
+
+    def _answer(self, session: Session) -> None:
+        """Sends what the session has to say, but for its last words, and those before TLS: they want more than that."""
+        if session.finished or session.wants_tls:
+            return
+        if output := session.machine.data_to_send():
+            self._since = self._hub.now
+            self._put(output)
+
+    def _begin(self, data: bytes, idle: asyncio.Future[None]) -> None:
+        """Handles what arrived right here. Few commands have to wait for anything, and a turn of the task for each
+        would cost as much as the command itself. One that does wait is left to the task (see `_carried_on`).
+        """
+        session = cast("Session", self._session)
+        self._idle = None
+        session.machine.receive_data(data)
+        work, task = session.advance(), cast("asyncio.Task[None]", self._task)
+        _enter_task(self._hub.loop, task)
+        try:
+            awaited = work.send(None)
+        except StopIteration:
+            self._answer(session)
+            if not (session.finished or session.wants_tls or self._choked or self._end):
+                self._idle = idle
+                return
+        except Exception as error:  # noqa: BLE001 -- raised again where the task handles it
+            self._begun = _raised(error)
+        else:
+            self._begun = _carried_on(work, awaited)
+        finally:
+            _leave_task(self._hub.loop, task)
+        if not idle.done():
+            idle.set_result(None)
 
     async def _last_words(self, session: Session, end: Ended) -> None:
         """The peer, its time or the server came to an end between two commands. Raises `end`."""
@@ -496,9 +556,9 @@ class Connection(asyncio.Protocol):
         await self._waiter
 
     def _wake(self) -> None:
-        waiter = self._waiter
+        waiter = self._waiter or self._idle
         if waiter is not None:
-            self._waiter = None
+            self._waiter = self._idle = None
             if not waiter.done():
                 waiter.set_result(None)
 

@@ -135,10 +135,10 @@ class Hub:
     def _admit(self, address: str) -> tuple[str, str]:
         """Why it is refused, and the address if it was counted."""
         if seconds := self._tally.refusal(address, self._wall()):
-            return f"too many failed logins from your address, try again in {_duration(seconds)}", ""
+            return f"too many failed logins from your IP address, try again in {_duration(seconds)}", ""
         if not self._tally.connect(address):
             most = self._limits.connections_per_address
-            return f"your address has {most} connections open, which is the limit; close some and try again", ""
+            return f"your IP address has {most} connections open, which is the limit; close some and try again", ""
         return "", address
 
     def _courteous(self) -> bool:

@@ -14,8 +14,6 @@ import os
 import secrets
 import tempfile
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Final
 
@@ -32,6 +30,22 @@ _COLUMNS: Final = MARKS + MARKS_KEPT
 
 Record = int
 """Position of a record's first word; meaningful only under its key's lock."""
+
+
+class _BucketLock:
+    """A class, because `contextlib` would cost more than the lock."""
+
+    __slots__ = ("_bucket", "_file")
+
+    def __init__(self, file: int, bucket: int) -> None:
+        self._file = file
+        self._bucket = bucket
+
+    def __enter__(self) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, self._bucket)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._bucket)
 
 
 class SharedTable:
@@ -58,15 +72,9 @@ class SharedTable:
         digest = blake2b(kind + name.encode(errors="surrogatepass"), digest_size=8, key=self._hash_key).digest()
         return int.from_bytes(digest) or 1
 
-    @contextmanager
-    def locked(self, key: int) -> Iterator[None]:
-        """Keeps all other processes out of the key's bucket."""
-        bucket = key % (SLOTS // WAYS)
-        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, bucket)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, bucket)
+    def locked(self, key: int) -> _BucketLock:
+        """Keeps all other processes out of the key's bucket, as a context manager."""
+        return _BucketLock(self._file, key % (SLOTS // WAYS))
 
     def find(self, key: int) -> Record | None:
         """The key's record, if there is one."""

@@ -6,8 +6,8 @@ from collections.abc import Awaitable
 from math import ceil
 from typing import ClassVar
 
-from gatepost.errors import DomainError, NoSuchMailboxError, PeerError
-from gatepost.identity.api import WRONG_REASONS, Challenge, Dialog, Login, LoginFailedError
+from gatepost.errors import DomainError, InvalidValueError, NoSuchMailboxError, PeerError
+from gatepost.identity.api import Challenge, Dialog, Login, LoginFailedError
 from gatepost.model import INBOX, Account, Maildrop, Scope
 from gatepost.pop3 import commands, texts
 from gatepost.pop3.context import Talk
@@ -15,6 +15,16 @@ from gatepost.pop3.drop import Drop
 from gatepost.pop3.replies import RefusedError, multi_line
 from gatepost.pop3.stage import Handlers, Stage
 from gatepost.pop3.transaction import Lease, Transaction
+from gatepost.sasl.exchange import EXTERNAL
+
+
+def _denial(failed: LoginFailedError, mechanism: str) -> texts.Text:
+    """What a client hears; whatever it must not be able to tell apart is one sentence."""
+    if failed.temporary:
+        return texts.TOO_MANY_LOGINS
+    if failed.reason == "authzid":
+        return texts.NOT_FOR_OTHERS
+    return texts.CERTIFICATE_UNKNOWN if mechanism == EXTERNAL else texts.LOGIN_FAILED
 
 
 class Authorization(Stage):
@@ -125,10 +135,8 @@ class Authorization(Stage):
         if wait > 0:
             talk.record.ended("refused")
             talk.machine.close(talk.voice.err(texts.ADDRESS_REFUSED, ceil(wait)))
-        elif failed.reason in WRONG_REASONS:
-            talk.machine.send(talk.voice.err(texts.LOGIN_FAILED))
         else:
-            talk.machine.send(talk.voice.free_err(str(failed), "SYS/TEMP" if failed.temporary else "AUTH"))
+            talk.machine.send(talk.voice.err(_denial(failed, talk.record.mechanism)))
 
     # -- Come in
 
@@ -167,15 +175,18 @@ class Authorization(Stage):
         is_inbox = folder.upper() == INBOX
         try:
             if context.options.maildrop == "exclusive":  # locked first: what another session deletes must not be listed
-                lease.lock((await context.store.mailbox(account.account_id, folder)).mailbox_id)
+                lease.lock(account.account_id if is_inbox else await self._mailbox_id(account.account_id, folder))
             below = last_seen if within_delay and is_inbox else 0
             maildrop = await context.store.maildrop(account.account_id, folder, below_uid=below)
-        except NoSuchMailboxError:
+        except (NoSuchMailboxError, InvalidValueError):  # a name that is none is one of no folder
             raise RefusedError(texts.NO_FOLDER) from None
         if account.login_delay and not within_delay:
             seen = maildrop.uidnext if is_inbox else last_seen
             context.tally.note_login(account.account_id, context.clock(), seen)
         return maildrop
+
+    async def _mailbox_id(self, account_id: int, folder: str) -> int:
+        return (await self._talk.context.store.mailbox(account_id, folder)).mailbox_id
 
     handlers: ClassVar[Handlers] = {
         commands.Quit: bye,

@@ -34,13 +34,16 @@ class LineFramer:
         self._at = 0
         self._skipping = False
 
-    def __len__(self) -> int:
-        """Octets held."""
-        return len(self._buffer) - self._at
+    @property
+    def holds(self) -> bool:
+        """Whether there are octets that `next_line` has not given yet."""
+        return self._at < len(self._buffer)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> int:
+        """Returns how many octets are held now."""
         self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
         self._at = 0
+        return len(self._buffer)
 
     def clear(self) -> None:
         """Forgets everything: what came in the clear must not be read after TLS began (RFC 2595 §4)."""
@@ -83,12 +86,26 @@ class LineFramer:
 
 _DOT_LINE: Final = re.compile(rb"\n\.")
 """Measured: finds a dot behind a line end three times as fast as `in` (6 against 17 us for 20 kB)."""
+_DOTS: Final = 64
+"""Dots that are looked at one by one: the C library finds the next one in base64 at 10 octets a nanosecond, and most
+of the mail's octets are base64. Prose, full of dots, is left to `_DOT_LINE`."""
+
+
+def _doubled(body: bytes) -> bytes:
+    """Dots behind line ends doubled."""
+    at = body.find(b".", 1)
+    for _ in range(_DOTS):
+        if at < 0:
+            return body
+        if body[at - 1] == 0x0A:
+            break
+        at = body.find(b".", at + 1)
+    return body.replace(b"\n.", b"\n..") if _DOT_LINE.search(body, at - 1) else body
 
 
 def stuffed(body: bytes) -> bytes:
     """A whole body as it goes over the wire, without the final dot: dots doubled, last line ended."""
-    if _DOT_LINE.search(body):
-        body = body.replace(b"\n.", b"\n..")
+    body = _doubled(body)
     if body.startswith(b"."):
         body = b"." + body
     return body if body.endswith(CRLF) or not body else body + CRLF
@@ -105,7 +122,7 @@ class Stuffer:
     def feed(self, piece: bytes) -> bytes:
         if not piece:
             return piece
-        out = piece.replace(b"\n.", b"\n..") if _DOT_LINE.search(piece) else piece
+        out = _doubled(piece)
         if self._last.endswith(b"\n") and piece.startswith(b"."):
             out = b"." + out
         self._last = (self._last + piece[-2:])[-2:]

@@ -54,6 +54,8 @@ class State(Enum):
     SECURING = "STLS was accepted, TLS must come"
     CLOSED = "over"
 
+    __hash__ = object.__hash__  # members are singletons; the enum's own hash is a Python function
+
 
 _ANYTIME: Final[frozenset[type[Command]]] = frozenset({Quit, Capa, Lang})
 _BEFORE_LOGIN: Final[frozenset[type[Command]]] = frozenset({User, Auth, ListMechanisms, Apop, Stls, Utf8})
@@ -107,14 +109,16 @@ class Machine:
         """Octets from the client; empty: it closed its side. While TLS is due they are thrown away (RFC 2595 §4)."""
         if not data:
             self._ended_input = True
-        elif self.state is not State.SECURING and self.state is not State.CLOSED:
-            self._framer.feed(data)
-            if len(self._framer) > BACKLOG:
-                self._refuse(FatalError(texts.TOO_MUCH_AHEAD))
+        elif self.state is State.SECURING or self.state is State.CLOSED:
+            return
+        elif self._framer.feed(data) > BACKLOG:
+            self._refuse(FatalError(texts.TOO_MUCH_AHEAD))
 
     def next_event(self) -> Event | None:
         """The next legal command; None until more octets come, and when the conversation is over."""
         while self.state is not State.SECURING and self.state is not State.CLOSED:
+            if not self._framer.holds and not self._ended_input:
+                return None
             try:
                 line = self._line()
                 return self._event(line) if line is not None else None

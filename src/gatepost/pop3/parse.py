@@ -45,6 +45,9 @@ class NotAReplyError(PeerError):
 
 def command(line: bytes) -> Command:
     """Reads a line without its CRLF. Raises RefusedError, FatalError."""
+    known = _COMMON.get(line)
+    if known is not None:
+        return known
     word, _, rest = line.partition(b" ")
     parser = _PARSERS.get(word) or _PARSERS.get(word.upper())
     if parser is None:
@@ -162,6 +165,12 @@ _PARSERS: Final[dict[bytes, Callable[[bytes], Command]]] = {
     **{verb: _listing(kind) for verb, kind in LISTING_VERBS.items()},
     b"TOP": _top, b"USER": _user, b"PASS": _pass, b"AUTH": _auth, b"LANG": _lang, b"APOP": _apop,
 }  # fmt: skip
+
+
+_COMMON: Final[dict[bytes, Command]] = dict(PLAIN_VERBS) | {
+    b"%b %d" % (verb, number): kind(number) for verb, kind in NUMBERED_VERBS.items() for number in range(1, 257)
+}
+"""What nearly every session says, in the form in which programs say it: read by one look-up."""
 
 
 def status(line: bytes) -> Status:

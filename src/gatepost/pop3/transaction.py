@@ -23,7 +23,7 @@ from gatepost.store.api import Store
 class Lease:
     """What a logged-in session holds: its place among the account's sessions, and the maildrop's lock."""
 
-    __slots__ = ("_account_id", "_context", "_held", "_mailbox_id")
+    __slots__ = ("_account_id", "_context", "_held", "_locked")
 
     def __init__(self, context: Context, account_id: int) -> None:
         """Raises RefusedError if the account has its full number of sessions."""
@@ -31,20 +31,20 @@ class Lease:
             raise RefusedError(texts.TOO_MANY_SESSIONS)
         self._context = context
         self._account_id = account_id
-        self._mailbox_id = 0
+        self._locked = 0
         self._held = True
 
-    def lock(self, mailbox_id: int) -> None:
-        """Raises RefusedError if another session has the maildrop."""
-        if not self._context.locks.acquire(mailbox_id):
+    def lock(self, maildrop: int) -> None:
+        """Raises RefusedError if another session has the maildrop; see `MaildropLocks`."""
+        if not self._context.locks.acquire(maildrop):
             raise RefusedError(texts.IN_USE)
-        self._mailbox_id = mailbox_id
+        self._locked = maildrop
 
     def give_back(self) -> None:
         """Idempotent."""
-        if self._mailbox_id:
-            self._context.locks.release(self._mailbox_id)
-            self._mailbox_id = 0
+        if self._locked:
+            self._context.locks.release(self._locked)
+            self._locked = 0
         if self._held:
             self._context.tally.leave(self._account_id)
             self._held = False

@@ -133,10 +133,13 @@ class Maintenance(Protocol):
 
 
 class MaildropLocks(Protocol):
-    """Exclusive locks on maildrops (RFC 1939 §4). A lock dies with its process, and with its connection."""
+    """Exclusive locks on maildrops (RFC 1939 §4). A lock dies with its process, and with its connection.
 
-    def acquire(self, mailbox_id: int) -> bool:
+    A maildrop is named by its mailbox_id, an INBOX by its account_id: that is known without a look-up.
+    """
+
+    def acquire(self, maildrop: int) -> bool:
         """True if it is now ours; False if any session, in any process, holds it. Never waits."""
 
-    def release(self, mailbox_id: int) -> None:
+    def release(self, maildrop: int) -> None:
         """Gives it back; a no-op if it is not held here."""

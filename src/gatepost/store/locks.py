@@ -16,20 +16,20 @@ class MemoryMaildropLocks:
     def __init__(self) -> None:
         self._held: set[int] = set()
 
-    def acquire(self, mailbox_id: int) -> bool:
+    def acquire(self, maildrop: int) -> bool:
         """See `MaildropLocks`."""
-        if mailbox_id in self._held:
+        if maildrop in self._held:
             return False
-        self._held.add(mailbox_id)
+        self._held.add(maildrop)
         return True
 
-    def release(self, mailbox_id: int) -> None:
+    def release(self, maildrop: int) -> None:
         """See `MaildropLocks`."""
-        self._held.discard(mailbox_id)
+        self._held.discard(maildrop)
 
 
 class FileMaildropLocks(MemoryMaildropLocks):
-    """For all processes: octet number `mailbox_id` of one empty file is locked; the system frees what a process
+    """For all processes: octet number `maildrop` of one empty file is locked; the system frees what a process
     that died held. Costs 2 us.
 
     POSIX gives up all of a process's locks on a file when it closes *any* descriptor of it: make one object
@@ -40,22 +40,22 @@ class FileMaildropLocks(MemoryMaildropLocks):
         super().__init__()
         self._descriptor = os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    def acquire(self, mailbox_id: int) -> bool:
+    def acquire(self, maildrop: int) -> bool:
         """See `MaildropLocks`."""
-        if not super().acquire(mailbox_id):
+        if not super().acquire(maildrop):
             return False
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, mailbox_id)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, maildrop)
         except (BlockingIOError, PermissionError):
-            super().release(mailbox_id)
+            super().release(maildrop)
             return False
         return True
 
-    def release(self, mailbox_id: int) -> None:
+    def release(self, maildrop: int) -> None:
         """See `MaildropLocks`."""
-        if mailbox_id in self._held:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, mailbox_id)
-            super().release(mailbox_id)
+        if maildrop in self._held:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, maildrop)
+            super().release(maildrop)
 
     def close(self) -> None:
         """Gives back every lock. Idempotent."""

@@ -35,7 +35,7 @@ class TestRefusals:
                 await first.line()
                 second = await Client.tls(server.port)
                 assert await second.rest() == (
-                    b"-ERR your address has 50 connections open, which is the limit; close some and try again\r\n"
+                    b"-ERR your IP address has 50 connections open, which is the limit; close some and try again\r\n"
                 )
                 await second.close()
                 record = await server.record()
@@ -59,7 +59,7 @@ class TestRefusals:
                 server.tally.refused_for = seconds
                 client = await Client.plain(server.port)
                 answer = await client.rest()
-                assert answer.startswith(b"-ERR too many failed logins from your address, try again")
+                assert answer.startswith(b"-ERR too many failed logins from your IP address, try again")
                 assert text in answer
                 await client.close()
 

@@ -36,7 +36,7 @@ def framed(pieces, limit=20):
     for piece in pieces:
         framer.feed(piece)
         found += lines(framer)
-        assert len(framer) <= limit
+        assert framer.feed(b"") <= limit
     return found
 
 
@@ -70,7 +70,7 @@ def test_a_long_line_is_reported_once_and_not_kept():
         framer.next_line()
     framer.feed(b"x" * 1000)
     assert framer.next_line() is None
-    assert len(framer) == 0
+    assert not framer.holds
     framer.feed(b"x\r\nSTAT\r\n")
     assert framer.next_line() == b"STAT"
 
@@ -90,7 +90,7 @@ def test_take_gives_what_is_left():
     framer.feed(b"+OK\r\nbody")
     framer.next_line()
     assert framer.take() == b"body"
-    assert len(framer) == 0
+    assert not framer.holds
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,13 @@ def test_take_gives_what_is_left():
 )
 def test_stuffed(body, expected):
     assert stuffed(body) == expected
+
+
+@pytest.mark.parametrize("dots", [1, 63, 64, 65, 200])
+def test_a_dot_line_is_found_behind_any_number_of_other_dots(dots):
+    prose = b"Well. " * dots
+    assert stuffed(prose + b"\r\n.\r\n") == prose + b"\r\n..\r\n"
+    assert stuffed(prose + b"\r\n") == prose + b"\r\n"
 
 
 @given(MAIL_LIKE, CUTS)
