@@ -5,6 +5,7 @@ The account is alice@example.com with the password `open sesame`; its mail is `M
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
 
@@ -286,3 +287,10 @@ class House:
         answer = await self.say(connection, f"USER {LOGIN}\r\nPASS {PASSWORD}\r\n".encode())
         assert answer.count(b"+OK") == 2, answer
         return connection
+
+
+def play(story, house=None):
+    """Runs `story(house)`; returns the house, to see what became of it."""
+    house = house or House()
+    asyncio.run(story(house))
+    return house

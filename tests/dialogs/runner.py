@@ -4,6 +4,7 @@ A script is a list of lines:
 
     # a comment
     @mail none                 what the world looks like (see `World`): mail, account, option, service, peer
+    @memory reason             why it cannot run against a live server
     C: USER alice@example.com  the client sends this line; lines of the client without an answer between go out at once
     C-bytes: \\x00\\xff\\n       the client sends exactly these octets
     C-repeat: 1000 NOOP        the client sends a line so many times
@@ -24,7 +25,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from dialogs.house import DOTS, EIGHT_BIT, MAIL, PLAIN, TLS, House
 from gatepost.model import DeletePolicy
@@ -92,9 +93,16 @@ class SocketWire:
         self._context = context
 
     @classmethod
-    async def connect(cls, host: str, port: int, context: ssl.SSLContext, *, tls: bool) -> SocketWire:
+    async def connect(
+        cls, host: str, port: int, context: ssl.SSLContext, *, tls: bool, local_addr: tuple[str, int] | None = None
+    ) -> Self:
         reader, writer = await asyncio.open_connection(
-            host, port, ssl=context if tls else None, server_hostname="localhost" if tls else None, limit=2**20
+            host,
+            port,
+            ssl=context if tls else None,
+            server_hostname="localhost" if tls else None,
+            local_addr=local_addr,
+            limit=2**20,
         )
         return cls(reader, writer, context)
 
@@ -129,6 +137,7 @@ class World:
     account: dict[str, object] = field(default_factory=dict)
     options: dict[str, object] = field(default_factory=dict)
     peer: dict[str, object] = field(default_factory=dict)
+    memory: str = ""
 
     def set(self, name: str, value: str) -> None:
         key, _, text = value.partition("=")
@@ -143,6 +152,8 @@ class World:
                 self.options[key] = int(text) if text.isdigit() else text
             case "peer":
                 self.peer[key] = text == "yes"
+            case "memory":
+                self.memory = value
             case _:
                 raise ValueError(f"unknown setting @{name}")
 
@@ -167,8 +178,8 @@ class Script:
 
     @property
     def needs_memory(self) -> bool:
-        """Whether time must pass faster than it does."""
-        return any(step.kind == "WAIT" for step in self.steps)
+        """Whether time must pass faster than it does, or the wire do what a real one does not."""
+        return bool(self.world.memory) or any(step.kind == "WAIT" for step in self.steps)
 
 
 def read(path: Path) -> Script:

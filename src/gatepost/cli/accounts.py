@@ -38,7 +38,7 @@ app_password = typer.Typer(no_args_is_help=True, help="Passwords for one program
 password.add_typer(app_password, name="app")
 
 LONGEST_LINE: Final = 4096
-"""Characters read for a password from standard input."""
+"""Octets read for a password from standard input."""
 
 
 def _size(text: str) -> int:
@@ -159,13 +159,20 @@ def _read_password(stdin: bool, generate: bool) -> str | None:
             raise typer.BadParameter("give --password-stdin or --generate, not both")
         return None
     if stdin:
-        chosen = sys.stdin.readline(LONGEST_LINE).rstrip("\r\n")
+        chosen = _line_of_stdin()
     elif sys.stdin.isatty():
         chosen = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
         output.fail("there is no terminal to ask for the password", "Add --generate, or --password-stdin and send it.")
     admin.check_chosen(chosen)
     return chosen
+
+
+def _line_of_stdin() -> str:
+    try:
+        return sys.stdin.buffer.readline(LONGEST_LINE).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        output.fail("the password on standard input is not UTF-8", "Send it in UTF-8, or add --generate instead.")
 
 
 def _password_set(as_json: bool, login: str, generated: str | None, text: str) -> None:
@@ -225,7 +232,7 @@ def _account_rows(
     return [
         ("enabled", "yes" if account.enabled else "NO"),
         ("addresses", ", ".join(addresses)),
-        ("used", f"{show_size(account.used)} of {show_quota(account.quota)}"),
+        ("used", f"{show_size(account.used)}{' of' if account.quota else ','} {show_quota(account.quota)}"),
         ("deleting", policy + held),
         ("expiry", f"after {account.expire_days} days" if account.expire_days else "never"),
         ("login delay", f"{account.login_delay} s{soft}" if account.login_delay else "none"),

@@ -117,7 +117,7 @@ async def _one(store: Store, settings: Settings, secret: bytes, row: Row, seen: 
             aliases=[parse_alias(alias) for alias in row.values.get("aliases", "").split()],
         )
     except DomainError as error:
-        return Outcome(row.line, login, error=str(error).replace("\n", "; "))
+        return Outcome(row.line, login, error=str(error).replace("\n", ". "))
     return Outcome(row.line, login, None if password else chosen)
 
 

@@ -10,6 +10,8 @@ from gatepost.errors import InvalidValueError
 
 _SIZE: Final = re.compile(r"([0-9]{1,15})\s*([KMGT]?)(?:I?B)?", re.IGNORECASE)
 _UNITS: Final = ("", "K", "M", "G", "T")
+_LARGEST: Final = 1 << 60
+"""Octets, one EiB: below what 64 bits can hold, above every disk."""
 
 
 def parse_size(text: str) -> int:
@@ -17,7 +19,10 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise InvalidValueError(f"{text!r} is not a size: write a number, with K, M, G or T, like 5G")
-    return int(match[1]) << 10 * _UNITS.index(match[2].upper())
+    octets = int(match[1]) << 10 * _UNITS.index(match[2].upper())
+    if octets > _LARGEST:
+        raise InvalidValueError(f"{text!r} is more than any disk holds: write a size like 5G, or 0 for no limit")
+    return octets
 
 
 def show_size(octets: int) -> str:

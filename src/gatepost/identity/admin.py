@@ -9,21 +9,17 @@ import asyncio
 import unicodedata
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
-
-from msgspec import UNSET, UnsetType
+from typing import Final
 
 from gatepost.config.settings import Settings
 from gatepost.errors import AlreadyExistsError, InvalidValueError, NoSuchAccountError, NoSuchDomainError
 from gatepost.identity import passwords
 from gatepost.identity.directory import Directory
 from gatepost.identity.names import parse_login, shown
-from gatepost.model import Account, Credential, CredentialKind, DeletePolicy, Scope
+from gatepost.model import Account, Credential, CredentialKind, DeletePolicy, Scope, Verifier
 from gatepost.sasl.prepare import opaque_string
 from gatepost.store.api import Store
 from gatepost.store.commands import AddAddress, CreateAccount, CreateDomain, SetCredential, UpdateAccount
-
-T = TypeVar("T")
 
 MAIN: Final = "main"
 """Name of the credential that is an account's main password."""
@@ -78,32 +74,41 @@ async def create_account(
     """Makes an account that can log in, with `settings.defaults` for what is not given; and its password, which
     is generated when `password` is None. `aliases`: as `names.parse_alias` returns them.
 
-    Everything that can be wrong is found before anything is written, but for what the store alone knows.
+    Everything that can be wrong is found before anything is written, but for what the store alone knows. The
+    password comes last: an account that was interrupted on the way lets nobody in.
+
     Raises InvalidValueError, NoSuchDomainError, AlreadyExistsError, StoreFullError, StoreUnavailableError.
     """
     login = await login_of(store, settings, login)
+    await _check_new(store, login)
     defaults = settings.defaults
     salt = passwords.scram_salt(secret, login)
     chosen = password if password is not None else passwords.generate_password()
     verifier = await asyncio.to_thread(passwords.make_verifier, chosen, CredentialKind.PASSWORD, salt)
     await _check_domains(store, (login, *aliases), create=create_domain)
     account = await store.execute(CreateAccount(login, salt, defaults.quota if quota is None else quota))
-    change = UpdateAccount(
-        account.account_id,
-        delete_policy=_changed(delete_policy or defaults.delete_policy, account.delete_policy),
-        hold_days=_changed(hold_days or defaults.hold_days, account.hold_days),
-    )
-    if change != UpdateAccount(account.account_id):
-        account = await store.execute(change)
-    main = SetCredential(account.account_id, MAIN, CredentialKind.PASSWORD, frozenset(Scope), verifier)
-    await store.execute(main)
+    account = await _deleting(store, account, delete_policy or defaults.delete_policy, hold_days or defaults.hold_days)
     for alias in aliases:
         await store.execute(AddAddress(alias, account.account_id))
+    await store.execute(_main_password(account, verifier))
     return account, chosen
 
 
-def _changed(wanted: T, present: T) -> T | UnsetType:
-    return UNSET if wanted == present else wanted
+def _main_password(account: Account, verifier: Verifier) -> SetCredential:
+    return SetCredential(account.account_id, MAIN, CredentialKind.PASSWORD, frozenset(Scope), verifier)
+
+
+async def _deleting(store: Store, account: Account, policy: DeletePolicy, hold_days: int) -> Account:
+    """A new account with the wanted policy; no write where it is what every new account has."""
+    if (policy, hold_days) == (account.delete_policy, account.hold_days):
+        return account
+    return await store.execute(UpdateAccount(account.account_id, delete_policy=policy, hold_days=hold_days))
+
+
+async def _check_new(store: Store, login: str) -> None:
+    if await store.account_by_login(login):
+        fix = f"See it: gatepost user show {login}; give it another password: gatepost password set {login}"
+        raise AlreadyExistsError(f"there is a user {login} already\n{fix}")
 
 
 async def _check_domains(store: Store, addresses: Sequence[str], *, create: bool) -> None:
@@ -130,8 +135,7 @@ def check_chosen(password: str) -> None:
 async def set_password(store: Store, account: Account, password: str) -> Credential:
     """Makes it the account's main password, in place of the one before. Raises InvalidValueError."""
     verifier = await asyncio.to_thread(passwords.make_verifier, password, CredentialKind.PASSWORD, account.scram_salt)
-    command = SetCredential(account.account_id, MAIN, CredentialKind.PASSWORD, frozenset(Scope), verifier)
-    return await store.execute(command)
+    return await store.execute(_main_password(account, verifier))
 
 
 async def add_app_password(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -25,15 +25,12 @@ class Login(Struct, frozen=True):
     """The mailbox named behind the address (`alice@example.com/Archive`); empty means INBOX."""
 
 
-WRONG_REASONS: Final = frozenset({"unknown user", "wrong password", "disabled", "scope"})
-"""Reasons that the peer must not be able to tell apart: whatever a session says to one, it says to all."""
-
-
 class LoginFailedError(DomainError):
-    """No entry. `str()` is for the peer: the same for all of `WRONG_REASONS`.
+    """No entry.
 
-    `reason` is for the log: `unknown user`, `wrong password`, `disabled`, `scope`, `authzid`; and, temporary,
-    `delayed`, `refused` (the address), `busy`. `login` is safe to print: no control characters, bounded.
+    `reason` is for the log: `unknown user`, `wrong password`, `disabled`, `scope`, which the peer must not be able
+    to tell apart (`str()` is the same for all); `authzid`; and, temporary, `delayed`, `refused` (the address),
+    `busy`. `login` is safe to print: no control characters, bounded.
     `temporary` is True when a later try with the same credentials may succeed (SYS/TEMP, not AUTH).
     """
 

@@ -80,7 +80,7 @@ class Directory:
         if self._configured:
             return self._configured
         generation = self.generation
-        if not self._domain or generation != self._domain_generation:
+        if generation != self._domain_generation:
             domains = await self._store.domains()
             self._domain = domains[0].name if len(domains) == 1 else ""
             self._domain_generation = generation

@@ -21,6 +21,12 @@ MAX_LOCAL: Final = 64
 MAX_ADDRESS: Final = 254
 """Octets: a path has 256 with its angle brackets (RFC 5321 §4.5.3.1.3)."""
 
+MAX_DOMAIN: Final = 253
+"""Octets of a domain as it stands in the DNS (RFC 1035 §2.3.4, without the root's dot)."""
+
+MAX_LABEL: Final = 63
+"""Octets of one of its labels (RFC 1035 §2.3.4)."""
+
 MAX_FOLDER: Final = 255
 """Octets of a mailbox name in a login."""
 
@@ -46,31 +52,32 @@ class LoginName(Struct, frozen=True):
 def parse_domain(text: str) -> str:
     """A domain name in its one form. Raises InvalidValueError."""
     name = unicodedata.normalize("NFC", text).lower()
-    labels = [_label(label, text) for label in name.split(".")]
+    labels = name.split(".")
+    if len(name) > MAX_DOMAIN or max(map(len, labels)) > MAX_LABEL:  # before Punycode, which takes quadratic time
+        raise InvalidValueError(f"{shown(text)} is too long for a domain name: use one like example.com")
+    try:
+        labels = [_label(label) for label in labels]
+    except UnicodeError as error:
+        why = "its parts have letters, digits and inner hyphens only, like example.com"
+        raise InvalidValueError(f"{shown(text)} is not a domain name: {why}") from error
     ascii_octets = sum(1 + len(_a_label(label)) for label in labels) - 1
-    if ascii_octets > 253 or labels[-1].isdigit():
+    if ascii_octets > MAX_DOMAIN or labels[-1].isdigit():
         raise InvalidValueError(f"{shown(text)} is not a domain name: use one like example.com")
     return ".".join(labels)
 
 
-def _label(label: str, text: str) -> str:
-    """One label as LDH or U-label."""
-    problem = InvalidValueError(
-        f"{shown(text)} is not a domain name: its parts have letters, digits and inner hyphens only, like example.com"
-    )
+def _label(label: str) -> str:
+    """One label as LDH or U-label. Raises UnicodeError for one that is neither."""
     if label.startswith("xn--"):
-        try:
-            label = _u_label(label)
-        except UnicodeError as error:
-            raise problem from error
+        label = _u_label(label)
     if label.isascii():
         fits = _LDH.fullmatch(label) is not None and label[2:4] != "--"
     else:
         kinds = {unicodedata.category(c)[0] for c in label if c not in _IN_CONTEXT and c != "-"}
         fits = kinds <= {"L", "M", "N"} and not label.startswith("-") and not label.endswith("-")
         fits = fits and unicodedata.normalize("NFC", label).lower() == label
-    if not fits or len(_a_label(label)) > 63:
-        raise problem
+    if not fits or len(_a_label(label)) > MAX_LABEL:
+        raise UnicodeError(label)
     return label
 
 

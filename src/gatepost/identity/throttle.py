@@ -60,9 +60,10 @@ class Throttle:
     async def turn(self, address: str, login: str) -> AsyncIterator[None]:
         """Inside, this attempt is the only one from this place on this login, and has waited as long as it must.
 
-        Raises LoginFailedError (temporary) when too many wait already, or the address is refused.
+        Raises LoginFailedError (temporary) when too many wait already, or the address is refused. Who need not wait
+        is let through even then: nobody is to fill the room with delayed guesses and so keep the others out.
         """
-        if self._present >= self._most:
+        if self._present >= self._most and not self.clear(address, login, self._clock()):
             raise LoginFailedError(BUSY, "delayed", login, temporary=True)
         key = (counted_as(address), login)
         turn = self._turns.setdefault(key, _Turn(asyncio.Lock()))
@@ -83,7 +84,7 @@ class Throttle:
         refused = self._tally.refusal(address, now)
         if refused > 0:
             minutes = int(refused // 60) + 1
-            text = f"Too many failed logins from your address; try again in {minutes} min."
+            text = f"Too many failed logins from your IP address; try again in {minutes} min."
             raise LoginFailedError(text, "refused", login, temporary=True)
         delay = self._tally.delay(address, login, now)
         if delay > 0:

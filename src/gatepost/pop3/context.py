@@ -63,27 +63,20 @@ class Record:
         self.reason = reason or self.reason
 
     def fields(self, octets: int, reason: str) -> Mapping[str, object]:
-        """In the order in which they are logged; nothing that a client chose stands there unescaped."""
+        """In the order in which they are logged. Much of it is the client's own choice: the log escapes that."""
         login = self.login
         return {
-            "user": login.account.login if login else printable(self.tried),
-            "mechanism": printable(login.mechanism if login else self.mechanism),
-            "credential": printable(login.credential if login else ""),
-            "folder": printable(login.folder if login else ""),
+            "user": login.account.login if login else self.tried,
+            "mechanism": login.mechanism if login else self.mechanism,
+            "credential": login.credential if login else "",
+            "folder": login.folder if login else "",
             "retrieved": self.retrieved,
             "top": self.top,
             "deleted": self.deleted,
             "bytes": octets,
             "outcome": self.outcome,
-            "reason": printable(self.reason or reason),
+            "reason": self.reason or reason,
         }
-
-
-def printable(text: str) -> str:
-    """At most 100 characters, on one line, with everything that could forge a log escaped."""
-    if text.isascii() and text.isprintable() and len(text) <= 100:
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:100])
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ SLICE: Final = 1000
 class Drop:
     """Numbers of the protocol begin with 1 (RFC 1939 §3), positions in the arrays with 0."""
 
-    __slots__ = ("_maildrop", "_octets", "_surrogates", "marked", "sizes")
+    __slots__ = ("_left", "_maildrop", "_surrogates", "_total", "marked", "sizes")
 
     def __init__(self, maildrop: Maildrop, *, utf8: bool) -> None:
         """Without `utf8` the sizes are those of what will really be sent (RFC 6856 §2.1)."""
@@ -24,7 +24,7 @@ class Drop:
         self._surrogates = {} if utf8 else maildrop.ascii_sizes
         self.sizes = _with(maildrop.sizes, self._surrogates)
         self.marked: set[int] = set()
-        self._octets = -1
+        self._total = self._left = -1  # octets of all messages, and of those that are not marked; -1: not added up yet
 
     def __len__(self) -> int:
         """All messages, with those that are marked."""
@@ -53,16 +53,23 @@ class Drop:
         return self._maildrop.uidl(position)
 
     def mark(self, position: int) -> None:
+        """The message must not be marked yet: see `position`."""
         self.marked.add(position)
+        self._left = self._octets() - self.sizes[position]
 
     def unmark(self) -> None:
         self.marked.clear()
+        self._left = self._total
 
     def stat(self) -> tuple[int, int]:
         """Messages and octets, without those that are marked (RFC 1939 §5, STAT)."""
-        if self._octets < 0:
-            self._octets = sum(self.sizes)
-        return len(self.sizes) - len(self.marked), self._octets - sum(self.sizes[p] for p in self.marked)
+        return len(self.sizes) - len(self.marked), self._octets()
+
+    def _octets(self) -> int:
+        """Added up when first asked: many a session only retrieves."""
+        if self._left < 0:
+            self._total = self._left = sum(self.sizes)
+        return self._left
 
     def marked_uids(self) -> tuple[int, ...]:
         return tuple(self._maildrop.uids[position] for position in sorted(self.marked))

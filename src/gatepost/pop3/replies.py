@@ -72,11 +72,11 @@ class Voice:
         """A +OK line that names the language first (RFC 6856 §3.2)."""
         return b"+OK %b %b\r\n" % (self.tag.encode(), self._said(text))
 
-    def free_err(self, sentence: str, code: str = "") -> bytes:
+    def free_err(self, sentence: str) -> bytes:
         """A -ERR line with a sentence that another room wrote, cut and cleaned to be one."""
         plain = "".join(c for c in sentence if c.isprintable())[:100].lstrip("[")
         encoded = plain.encode("ascii", "replace") if self._ascii_only else plain.encode()
-        return b"-ERR %b%b\r\n" % (b"[%b] " % code.encode() if code else b"", encoded)
+        return b"-ERR %b\r\n" % encoded
 
     def _said(self, text: Text) -> bytes:
         return text.said(self.tag, ascii_only=self._ascii_only).encode()

@@ -66,6 +66,9 @@ class Pop3Session:
         if talk is None or stage is None:
             return
         while (event := machine.next_event()) is not None:
+            if machine.state is not State.TRANSACTION and self.idle_seconds <= 0:
+                self.timed_out()  # a client that never stops talking is never idle, so nobody else ends it
+                return
             try:
                 stage = await stage.handle(event) or stage
                 self._stage = stage
@@ -73,6 +76,7 @@ class Pop3Session:
                 machine.send(machine.voice.failure(error))
             if machine.pending >= PENDING:
                 await talk.flow.flush()
+                await talk.context.pause(0)  # who reads as fast as we write would never let go of the worker
 
     @property
     def idle_seconds(self) -> float:

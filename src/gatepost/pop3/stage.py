@@ -31,17 +31,18 @@ class Stage:
 
     async def _send_capabilities(self, account: Account | None) -> None:
         talk, context = self._talk, self._talk.context
-        delay, days = await context.policies.strictest()
-        known = Capabilities(
+        known = await context.policies.strictest()
+        delay, days = (account.login_delay, account.expire_days) if account else known
+        capabilities = Capabilities(
             user=talk.may_log_in,
             mechanisms=context.authenticator.mechanisms(talk.flow.tls),
             stls=talk.may_secure and account is None,
-            login_delay=(account.login_delay if account else delay) if delay else None,
-            expire_days=account.expire_days if account else days,
+            login_delay=delay if delay or known.login_delay else None,
+            expire_days=days,
             logged_in=account is not None,
             implementation=context.implementation,
         )
-        talk.machine.send(multi_line(talk.voice.ok(texts.CAPABILITIES), known.lines()))
+        talk.machine.send(multi_line(talk.voice.ok(texts.CAPABILITIES), capabilities.lines()))
 
     async def capa(self, _: Capa) -> Stage | None:
         await self._send_capabilities(None)

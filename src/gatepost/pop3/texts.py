@@ -110,9 +110,9 @@ MECHANISM_LIST = Text(
 MARKED = Text(
     "message %d will be deleted at QUIT",
     "Nachricht %d wird bei QUIT gelöscht",
-    "le message %d sera supprimé à QUIT",
+    "le message %d sera supprimé lors de QUIT",
     "el mensaje %d se borrará con QUIT",
-    "メッセージ %d は QUIT の時に削除されます",
+    "メッセージ %d は QUIT 時に削除されます",
 )
 UNMARKED = Text(
     "nothing will be deleted; messages: %d",
@@ -309,7 +309,7 @@ ONLY_BEFORE_LOGIN = Text(
 )
 NOT_ENCRYPTED = Text(
     "this connection is not encrypted, so no password may cross it: use STLS first, or SSL/TLS on port %d",
-    "diese Verbindung ist nicht verschlüsselt, darum darf kein Passwort darüber gehen: zuerst STLS verwenden,"
+    "diese Verbindung ist nicht verschlüsselt, darum darf darüber kein Passwort gesendet werden: zuerst STLS verwenden,"
     " oder SSL/TLS auf Port %d",
     "cette connexion n'est pas chiffrée, aucun mot de passe ne doit y passer : utilisez d'abord STLS,"
     " ou SSL/TLS sur le port %d",
@@ -351,7 +351,7 @@ IS_MARKED = Text(
     "Nachricht %d ist als gelöscht markiert; RSET nimmt das zurück",
     "le message %d est marqué comme supprimé ; RSET annule cela",
     "el mensaje %d está marcado como borrado; RSET lo deshace",
-    "メッセージ %d は削除の指定がされています。RSET で取り消せます",
+    "メッセージ %d は削除対象に指定されています。RSET で取り消せます",
 )
 
 # -- No entry -----------------------------------------------------------------------------------------------
@@ -364,6 +364,30 @@ LOGIN_FAILED = Text(
     "ユーザー名またはパスワードが違います。メールソフトのアカウント設定を確認してください",
     "AUTH",
 )
+CERTIFICATE_UNKNOWN = Text(
+    "your certificate opens no account here: log in with a password, or ask the administrator",
+    "Ihr Zertifikat öffnet hier kein Konto: bitte mit Passwort anmelden oder die Administration fragen",
+    "votre certificat n'ouvre aucun compte ici : utilisez un mot de passe ou demandez à l'administrateur",
+    "su certificado no abre ninguna cuenta aquí: use una contraseña o pregunte al administrador",
+    "この証明書で利用できるアカウントはありません。パスワードでログインするか、管理者に問い合わせてください",
+    "AUTH",
+)
+NOT_FOR_OTHERS = Text(
+    "no account may act for another here: leave the authorization identity empty",
+    "kein Konto darf hier für ein anderes handeln: bitte die Autorisierungsidentität leer lassen",
+    "aucun compte ne peut agir pour un autre ici : laissez l'identité d'autorisation vide",
+    "aquí ninguna cuenta puede actuar por otra: deje vacía la identidad de autorización",
+    "ほかのアカウントとしてログインすることはできません。認可 ID は空にしてください",
+    "AUTH",
+)
+TOO_MANY_LOGINS = Text(
+    "too many logins at once: try again in a minute",
+    "zu viele Anmeldungen auf einmal: in einer Minute erneut versuchen",
+    "trop d'identifications à la fois : réessayez dans une minute",
+    "demasiados inicios de sesión a la vez: vuelva a intentarlo en un minuto",
+    "ログインが集中しています。1 分後にもう一度お試しください",
+    "SYS/TEMP",
+)
 AUTH_GIVEN_UP = Text(
     "AUTH was given up",
     "AUTH wurde abgebrochen",
@@ -372,11 +396,11 @@ AUTH_GIVEN_UP = Text(
     "AUTH は中止されました",
 )
 ADDRESS_REFUSED = Text(
-    "too many failed logins from your address: try again in %d seconds",
-    "zu viele fehlgeschlagene Anmeldungen von Ihrer Adresse: in %d Sekunden erneut versuchen",
-    "trop d'échecs d'identification depuis votre adresse : réessayez dans %d secondes",
-    "demasiados intentos fallidos desde su dirección: vuelva a intentarlo dentro de %d segundos",
-    "お使いのアドレスからのログイン失敗が多すぎます。%d 秒後にもう一度お試しください",
+    "too many failed logins from your IP address: try again in %d seconds",
+    "zu viele fehlgeschlagene Anmeldungen von Ihrer IP-Adresse: in %d Sekunden erneut versuchen",
+    "trop d'échecs d'identification depuis votre adresse IP : réessayez dans %d secondes",
+    "demasiados intentos fallidos desde su dirección IP: vuelva a intentarlo dentro de %d segundos",
+    "お使いの IP アドレスからのログイン失敗が多すぎます。%d 秒後にもう一度お試しください",
     "SYS/TEMP",
 )
 TOO_SOON = Text(
@@ -440,7 +464,7 @@ STORE_AWAY = Text(
 )
 STORE_FULL = Text(
     "the server's disk is full, nothing was changed: tell the administrator",
-    "die Festplatte des Servers ist voll, nichts wurde geändert: bitte die Verwaltung benachrichtigen",
+    "die Festplatte des Servers ist voll, nichts wurde geändert: bitte die Administration benachrichtigen",
     "le disque du serveur est plein, rien n'a été modifié : prévenez l'administrateur",
     "el disco del servidor está lleno, no se ha cambiado nada: avise al administrador",
     "サーバーのディスクに空きがなく、何も変更されていません。管理者に連絡してください",
@@ -448,7 +472,7 @@ STORE_FULL = Text(
 )
 DAMAGED = Text(
     "the server cannot read this message any more: tell the administrator",
-    "der Server kann diese Nachricht nicht mehr lesen: bitte die Verwaltung benachrichtigen",
+    "der Server kann diese Nachricht nicht mehr lesen: bitte die Administration benachrichtigen",
     "le serveur ne parvient plus à lire ce message : prévenez l'administrateur",
     "el servidor ya no puede leer este mensaje: avise al administrador",
     "サーバーがこのメッセージを読み取れません。管理者に連絡してください",

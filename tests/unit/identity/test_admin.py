@@ -5,12 +5,18 @@ from typing import Any, TypeVar
 import pytest
 
 from gatepost.config.settings import Defaults, Server, Settings
-from gatepost.errors import AlreadyExistsError, InvalidValueError, NoSuchAccountError, NoSuchDomainError
+from gatepost.errors import (
+    AlreadyExistsError,
+    InvalidValueError,
+    NoSuchAccountError,
+    NoSuchDomainError,
+    StoreUnavailableError,
+)
 from gatepost.identity import admin
 from gatepost.identity.passwords import argon2_fits, find_app, scram_salt
 from gatepost.model import CredentialKind, DeletePolicy, Scope
 from gatepost.sasl.scram import make_keys
-from gatepost.store.commands import CreateDomain
+from gatepost.store.commands import AddAddress, CreateDomain
 from gatepost.store.memory import MemoryStore
 from support.directory import SECRET
 
@@ -75,6 +81,30 @@ def test_aliases_are_made_with_it(store: MemoryStore) -> None:
     assert addresses == ["alice@example.com", "@example.com", "info@example.com"]
 
 
+def test_an_account_that_was_interrupted_lets_nobody_in(store: MemoryStore) -> None:
+    execute = store.execute
+    settings = Settings(defaults=Defaults(delete_policy=DeletePolicy.TRASH))
+
+    async def attempt(left: int) -> None:
+        async def limited(command: Any) -> Any:
+            nonlocal left
+            if not left:
+                raise StoreUnavailableError("away")
+            left -= 1
+            return await execute(command)
+
+        store.execute = limited  # type: ignore[method-assign]
+        await admin.create_account(store, settings, SECRET, f"user{left}", aliases=["info@example.com"])
+
+    for steps in range(4):  # the account, its policy, its alias, its password
+        with pytest.raises(StoreUnavailableError):
+            run(attempt(steps))
+    accounts = run(store.accounts())
+    assert len(accounts) == 3
+    assert not any(run(store.credentials(account.account_id)) for account in accounts)
+    run(attempt(4))
+
+
 @pytest.mark.parametrize(
     ("login", "password", "aliases", "error"),
     [
@@ -94,8 +124,11 @@ def test_what_is_wrong_leaves_nothing_behind(
 
 def test_nobody_is_made_twice(store: MemoryStore) -> None:
     run(admin.create_account(store, Settings(), SECRET, "alice"))
-    with pytest.raises(AlreadyExistsError):
+    with pytest.raises(AlreadyExistsError, match=r"gatepost password set alice@example\.com"):
         run(admin.create_account(store, Settings(), SECRET, "ALICE@example.com"))
+    run(store.execute(AddAddress("info@example.com", run(admin.find_account(store, Settings(), "alice")).account_id)))
+    with pytest.raises(AlreadyExistsError, match="somebody's address"):
+        run(admin.create_account(store, Settings(), SECRET, "info"))
 
 
 def test_finding(store: MemoryStore) -> None:

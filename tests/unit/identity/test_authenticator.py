@@ -13,7 +13,7 @@ from msgspec import structs
 from gatepost.config.settings import Server, Settings
 from gatepost.errors import InvalidValueError, StoreUnavailableError
 from gatepost.identity import passwords
-from gatepost.identity.api import WRONG_REASONS, Login, LoginFailedError
+from gatepost.identity.api import Login, LoginFailedError
 from gatepost.identity.authenticator import WRONG
 from gatepost.identity.cache import LIFETIME
 from gatepost.model import Scope
@@ -56,7 +56,24 @@ def test_a_bare_login_means_nothing_with_two_domains(door: Door) -> None:
     door.directory.names.append("example.org")
     assert fails(attempt(door, "alice", PASSWORD)).reason == "unknown user"
     door.directory.names.remove("example.org")
+    door.directory.generation += 1
     assert enters(door, "alice", PASSWORD)
+
+
+def test_bare_logins_do_not_read_the_domains_each_time(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be thousands, and anybody can send a bare name."""
+    door.directory.names.append("example.org")
+    read = door.directory.domains
+    asked: list[int] = []
+
+    async def domains() -> Any:
+        asked.append(door.directory.generation)
+        return await read()
+
+    monkeypatch.setattr(door.directory, "domains", domains)
+    for _ in range(3):
+        fails(attempt(door, "alice", PASSWORD))
+    assert asked == [door.directory.generation]
 
 
 def test_a_bare_login_means_the_configured_domain(door: Door) -> None:
@@ -113,7 +130,6 @@ def test_every_refusal_costs_one_argon2_two_reads_and_looks_the_same(
 ) -> None:
     error = fails(attempt(door, name, password))
     assert (str(error), error.reason, error.temporary) == (WRONG, reason, False)
-    assert reason in WRONG_REASONS
     assert len(door.hashed) == 1
     assert door.directory.reads == 2
     assert len(door.tally.failures) == 1

@@ -81,6 +81,13 @@ def test_other_addresses_are_refused_with_a_reason(text: str, why: str) -> None:
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("domain", ["a." * 500, "\u4e00" * 300, "xn--" + "a" * 60, "\u4e00." * 130, "xn--4ca." * 40])
+def test_what_is_too_long_is_refused_before_the_work_of_punycode(domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatepost.identity.names._label", pytest.fail)
+    with pytest.raises(InvalidValueError, match="too long"):
+        parse_domain(domain)
+
+
 def test_an_alias_may_be_a_whole_domain() -> None:
     assert parse_alias("@Example.com") == "@example.com"
     assert parse_alias("Sales@example.com") == "sales@example.com"

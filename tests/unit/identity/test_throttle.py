@@ -79,16 +79,19 @@ def test_attempts_from_one_place_on_one_login_stand_in_line_and_see_each_others_
     assert slept == [1, 1]
 
 
-def test_the_number_that_waits_is_bounded() -> None:
+def test_the_number_that_waits_is_bounded_and_who_need_not_wait_is_let_through() -> None:
     async def run() -> None:
-        throttle = make(ScriptedTally(), waiting=1)
+        throttle = make(ScriptedTally(delays={("192.0.2.2", "bob"): 1}), slept := [], waiting=1)
         async with throttle.turn("192.0.2.1", "alice"):
-            with pytest.raises(LoginFailedError) as caught:
-                async with throttle.turn("192.0.2.2", "bob"):
-                    raise AssertionError("not reached")
-            assert (caught.value.reason, caught.value.temporary) == ("delayed", True)
+            for address, login in (("192.0.2.2", "bob"), ("192.0.2.1", "alice")):
+                with pytest.raises(LoginFailedError) as caught:
+                    async with throttle.turn(address, login):
+                        raise AssertionError("not reached")
+                assert (caught.value.reason, caught.value.temporary) == ("delayed", True)
+            async with throttle.turn("192.0.2.3", "carol"):
+                assert not slept
         async with throttle.turn("192.0.2.2", "bob"):
-            pass
+            assert slept == [1]
 
     asyncio.run(run())
 

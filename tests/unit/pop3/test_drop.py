@@ -27,11 +27,19 @@ def test_marks():
     drop = Drop(maildrop(), utf8=False)
     assert drop.stat() == (2, 30)
     drop.mark(0)
-    drop.mark(0)
     assert drop.stat() == (1, 20)
     assert drop.marked_uids() == (4,)
     assert drop.size_lines(0) == b"2 20\r\n"
     assert drop.uidl_lines(0) == b"2 0000000700000009\r\n"
+    drop.unmark()
+    assert drop.stat() == (2, 30)
+
+
+def test_marks_that_come_before_the_first_look_at_the_sum():
+    drop = Drop(maildrop(), utf8=False)
+    drop.mark(1)
+    drop.mark(0)
+    assert drop.stat() == (0, 0)
     drop.unmark()
     assert drop.stat() == (2, 30)
 

@@ -96,3 +96,18 @@ def test_all_refusals_sound_the_same(hasher):
         assert (status.ok, status.code) == (False, "AUTH")
 
     asyncio.run(story())
+
+
+def test_a_certificate_that_opens_no_account_is_told_so_and_nothing_of_passwords(hasher):
+    async def story():
+        house = await real_house(hasher)
+        said = set()
+        for identity in ("carol@example.com", "nobody@example.com"):
+            client, connection = await connect(house, structs.replace(TLS, client_identity=identity))
+            client.send(c.Auth("EXTERNAL", b""))
+            said.add((await step(house, client, connection)).status)
+        (status,) = said
+        assert (status.ok, status.code) == (False, "AUTH")
+        assert status.text.startswith("your certificate opens no account here")
+
+    asyncio.run(story())

@@ -40,6 +40,13 @@ def test_the_table(state, command):
     assert m.state is state
 
 
+def test_half_a_line_is_no_command_yet():
+    m = machine()
+    assert events(m, b"CA") == []
+    assert events(m, b"PA\r\nUTF") == [c.Capa()]
+    assert events(m, b"8\r\n") == [c.Utf8()]
+
+
 def test_every_command_is_legal_somewhere():
     assert {type(command) for command in EVERY} == frozenset().union(*LEGAL.values())
 

@@ -72,6 +72,10 @@ def test_passwords_have_bounds(password: str) -> None:
     assert not password or password not in str(caught.value)
 
 
+def test_a_password_stays_as_it_came() -> None:
+    assert checked_password(" pa\u0308ss ") == " pa\u0308ss "
+
+
 def test_saslname_escapes_equals_and_comma() -> None:
     assert escape_name("a=b,c") == "a=3Db=2Cc"
     assert unescape_name("a=3Db=2Cc") == "a=b,c"

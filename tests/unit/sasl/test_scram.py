@@ -28,6 +28,12 @@ def test_passwords_are_prepared() -> None:
         scram.make_keys("a\0", SALT, 4096)
 
 
+def test_xor_is_of_equals_only() -> None:
+    assert scram.xor(b"\x0f\xf0", b"\xff\x00") == b"\xf0\xf0"
+    with pytest.raises(ValueError, match="shorter"):
+        scram.xor(b"ab", b"a")
+
+
 @pytest.mark.parametrize("text", ["a", "YQ", "YQ==x", "YR==", "Y Q==", "YQ==\n", "ä"])
 def test_base64_has_one_form(text: str) -> None:
     with pytest.raises(SaslError, match="base64"):

@@ -1,0 +1,59 @@
+import pytest
+
+from dialogs.house import TLS, House, StubFlow
+from gatepost.identity.api import Login
+from gatepost.model import Account
+from gatepost.pop3.context import Record, Talk
+from gatepost.pop3.machine import Machine
+from gatepost.pop3.replies import voice
+
+ALICE = Login(Account(1, "alice@example.com"), 9, "Alice's phone", "PLAIN", "Archive")
+
+
+def test_a_record_tells_who_was_in_or_who_tried():
+    record = Record()
+    record.tried, record.mechanism, record.reason = "eve\r\n", "USER", "wrong password"
+    fields = record.fields(5, "the client closed the connection")
+    assert (fields["user"], fields["mechanism"], fields["credential"]) == ("eve\r\n", "USER", "")
+    assert (fields["outcome"], fields["reason"], fields["bytes"]) == ("lost", "wrong password", 5)
+    record.login = ALICE
+    record.ended("error", "the disk is full")
+    fields = record.fields(5, "")
+    assert (fields["user"], fields["mechanism"], fields["folder"]) == ("alice@example.com", "PLAIN", "Archive")
+    assert (fields["outcome"], fields["reason"], fields["credential"]) == ("error", "the disk is full", "Alice's phone")
+
+
+def test_an_end_without_a_reason_keeps_the_last_one():
+    record = Record()
+    record.reason = "unknown user"
+    record.ended("quit")
+    assert (record.outcome, record.reason) == ("quit", "unknown user")
+
+
+def talk(service="pop3", *, tls=None, **peer):
+    house = House()
+    machine = Machine(voice("en", ascii_only=True), bad_commands=10)
+    return Talk(house.services, house.peer(service, **peer), machine, Record(), StubFlow(tls))
+
+
+@pytest.mark.parametrize(
+    ("made", "may_log_in", "may_secure"),
+    [
+        (talk(), False, True),
+        (talk(tls=TLS), True, False),
+        (talk(cleartext_login=True), True, True),
+        (talk("pop3s", tls=TLS), True, False),
+    ],
+)
+def test_no_password_crosses_the_clear_unless_the_network_may(made, may_log_in, may_secure):
+    assert (made.may_log_in, made.may_secure) == (may_log_in, may_secure)
+
+
+def test_choices_add_up_and_free_the_voice_from_ascii():
+    made = talk()
+    made.choose(utf8=True)
+    assert (made.utf8, made.language, made.voice) == (True, "", voice("en", ascii_only=False))
+    made.choose(language="ja")
+    assert (made.utf8, made.language, made.voice) == (True, "ja", voice("ja", ascii_only=False))
+    made.choose(utf8=True)
+    assert made.voice is voice("ja", ascii_only=False)
