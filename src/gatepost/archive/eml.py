@@ -9,7 +9,7 @@ from pathlib import Path
 from gatepost.archive import names
 from gatepost.archive.item import Bad, Entry, Item, Place
 from gatepost.archive.maildir import write_file
-from gatepost.archive.tree import Found, Steps, Tree
+from gatepost.archive.tree import NOT_FOLLOWED, Found, Steps, Tree, key, links
 from gatepost.errors import AlreadyExistsError
 from gatepost.model import INBOX
 
@@ -22,8 +22,9 @@ def is_eml(entry: Found) -> bool:
 def read(path: Path) -> Iterator[Item | Bad]:
     """One message file, or those of a directory and its subdirectories, by name. Raises OSError for `path` itself."""
     if not path.is_dir():
-        tree = Tree(path.parent)
-        yield from (_item(tree, (), entry) for entry in tree.entries() if entry.name == path.name)
+        whole = path.resolve()
+        tree = Tree(whole.parent)
+        yield from (_item(tree, (), entry) for entry in tree.entries() if entry.name == whole.name)
         return
     tree = Tree(path)
     tree.entries()
@@ -31,18 +32,19 @@ def read(path: Path) -> Iterator[Item | Bad]:
         try:
             found = tree.entries(steps)
         except OSError as error:
-            yield Bad("/".join(steps), error.strerror or str(error))
+            yield Bad(key(*steps), error.strerror or str(error))
             continue
+        yield from links(steps, (entry for entry in found if not is_eml(entry)))
         yield from (_item(tree, steps, entry) for entry in found if is_eml(entry) and not entry.is_folder)
 
 
 def _item(tree: Tree, steps: Steps, entry: Found) -> Item | Bad:
-    key = "/".join((*steps, entry.name)).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    shown = key(*steps, entry.name)
     if not entry.is_file:
-        return Bad(key, "it is not a regular file (links are not followed)")
+        return Bad(shown, NOT_FOLLOWED)
     folder = names.from_path(steps)
     opener = partial(tree.open, (*steps, entry.name))
-    return Item(key, "" if folder == INBOX else folder, entry.modified, entry.size, opener)
+    return Item(shown, "" if folder == INBOX else folder, entry.modified, entry.size, opener)
 
 
 class EmlWriter:

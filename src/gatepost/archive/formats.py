@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import assert_never
+from typing import Final, assert_never
 
 from gatepost.archive import eml, maildir, mbox
 from gatepost.archive.item import Bad, Item, Writer
 from gatepost.archive.tree import Tree
 from gatepost.errors import InvalidValueError
+
+_FIELD: Final = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
+"""How a header begins (RFC 5322 §2.2)."""
 
 
 class Format(StrEnum):
@@ -49,22 +53,35 @@ def writer(path: Path, form: Format) -> Writer:
 
 def detect(path: Path) -> Format:
     """The format of what is at `path`. Raises InvalidValueError if it is none of ours, OSError."""
-    if not path.is_dir():
-        with Tree(path.parent).open((path.resolve().name,)) as data:
-            return Format.MBOX if mbox.is_mbox(data) else Format.EML
+    found = _of_directory(path) if path.is_dir() else _of_file(path)
+    if found is None:
+        raise InvalidValueError(f"{path} holds no mail that we know (Maildir, mbox, .eml)\nSay which with --format.")
+    return found
+
+
+def _of_file(path: Path) -> Format | None:
+    whole = path.resolve()
+    with Tree(whole.parent).open((whole.name,)) as data:
+        if not data or mbox.is_mbox(data):
+            return Format.MBOX  # an empty file is a mailbox without messages
+        return Format.EML if whole.suffix.lower() == ".eml" or _FIELD.match(data[:256]) else None
+
+
+def _of_directory(path: Path) -> Format | None:
     tree = Tree(path)
     tree.entries()
-    if _has_maildir(tree):
+    if _has_maildir(tree, {"cur", "new"}):
         return Format.MAILDIR
     if _has_eml(tree):
         return Format.EML
     if _has_mbox(tree):
         return Format.MBOX
-    raise InvalidValueError(f"{path} holds no mail that we know (Maildir, mbox, .eml); say which with --format")
+    # Less than a whole Maildir comes last: a folder of other files may have such a name.
+    return Format.MAILDIR if _has_maildir(tree, {"cur"}) or _has_maildir(tree, {"new"}) else None
 
 
-def _has_maildir(tree: Tree) -> bool:
-    return any(maildir.is_maildir(tree.entries(steps)) for steps in tree.folders())
+def _has_maildir(tree: Tree, wanted: set[str]) -> bool:
+    return any(wanted <= {entry.name for entry in tree.entries(steps) if entry.is_folder} for steps in tree.folders())
 
 
 def _has_eml(tree: Tree) -> bool:

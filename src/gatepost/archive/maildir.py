@@ -16,7 +16,7 @@ from typing import Final
 
 from gatepost.archive import names, uidl
 from gatepost.archive.item import Bad, Entry, Item, Place
-from gatepost.archive.tree import Found, Steps, Tree
+from gatepost.archive.tree import NOT_FOLLOWED, Found, Steps, Tree, key, links
 from gatepost.errors import AlreadyExistsError
 from gatepost.model import INBOX, Flag
 
@@ -42,10 +42,12 @@ def read(root: Path) -> Iterator[Item | Bad]:
         if steps and steps[-1] in {"cur", "new", "tmp"}:
             continue
         try:
-            if is_maildir(tree.entries(steps)):
+            entries = tree.entries(steps)
+            yield from links(steps, entries)
+            if is_maildir(entries):
                 yield from _Folder(tree, steps).items()
         except OSError as error:
-            yield Bad("/".join(steps), error.strerror or str(error))
+            yield Bad(key(*steps), error.strerror or str(error))
 
 
 class _Folder:
@@ -59,11 +61,8 @@ class _Folder:
     def items(self) -> Iterator[Item | Bad]:
         found = [(place, entry) for place in ("cur", "new") for entry in self._entries(place)]
         for place, entry in sorted(found, key=lambda one: self._order(one[1].name)):
-            key = "/".join((*self.steps, place, entry.name))
-            if entry.is_file:
-                yield self._item(key, place, entry)
-            else:
-                yield Bad(key, "it is not a regular file (links are not followed)")
+            shown = key(*self.steps, place, entry.name)
+            yield self._item(shown, place, entry) if entry.is_file else Bad(shown, NOT_FOLLOWED)
 
     def _entries(self, place: str) -> list[Found]:
         try:
@@ -76,12 +75,12 @@ class _Folder:
         age = re.match(r"\d{1,18}", name)
         return known.uid if known and known.uid else _LATE, int(age[0]) if age else 0, name
 
-    def _item(self, key: str, place: str, entry: Found) -> Item:
+    def _item(self, shown: str, place: str, entry: Found) -> Item:
         name, _, letters = entry.name.partition("2,")
         letters = letters if name[-1:] in {":", ";", "!"} else ""
         known = self.known.get(uidl.base(entry.name))
         return Item(
-            key=key.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+            key=shown,
             folder=names.from_path(self.steps),
             received=entry.modified,
             size=entry.size,

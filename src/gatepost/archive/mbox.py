@@ -23,7 +23,7 @@ from typing import Final
 
 from gatepost.archive import names, uidl
 from gatepost.archive.item import Bad, Entry, Item, Place
-from gatepost.archive.tree import Steps, Tree
+from gatepost.archive.tree import Steps, Tree, key, links
 from gatepost.errors import AlreadyExistsError
 from gatepost.mime.wire import Octets
 from gatepost.model import INBOX, Flag
@@ -48,12 +48,24 @@ def is_mbox(data: Octets) -> bool:
 
 def read(path: Path) -> Iterator[Item | Bad]:
     """The messages of an mbox file, or of every mbox file in a directory. Raises OSError for `path` itself."""
-    tree = Tree(path if path.is_dir() else path.parent)
-    for steps in tree.folders() if path.is_dir() else ((),):
-        for entry in tree.entries(steps):
-            if entry.is_file and entry.size and (path.is_dir() or entry.name == path.name):
+    path = path.resolve()
+    if not path.is_dir():
+        if path.stat().st_size:
+            yield from _messages(Tree(path.parent), (path.name,), "")
+        return
+    tree = Tree(path)
+    tree.entries()
+    for steps in tree.folders():
+        try:
+            entries = tree.entries(steps)
+        except OSError as error:
+            yield Bad(key(*steps), error.strerror or str(error))
+            continue
+        yield from links(steps, entries)
+        for entry in entries:
+            if entry.is_file and entry.size:
                 whole = (*steps, entry.name)
-                yield from _messages(tree, whole, _folder(whole) if path.is_dir() else "")
+                yield from _messages(tree, whole, _folder(whole))
 
 
 def _folder(steps: Steps) -> str:
@@ -64,7 +76,7 @@ def _folder(steps: Steps) -> str:
 
 
 def _messages(tree: Tree, steps: Steps, folder: str) -> Iterator[Item | Bad]:
-    name = "/".join(steps).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    name = key(*steps)
     try:
         with tree.open(steps) as data:
             if not is_mbox(data):
@@ -107,7 +119,7 @@ def _content_end(data: Octets, begin: int) -> int | None:
     """Where Content-Length says that the message ends, if an empty line and a separator or the file's end are there."""
     head = data[begin : begin + 64 * 1024]
     blank = re.search(rb"\r?\n\r?\n", head)
-    stated = re.search(rb"(?i)\nContent-Length:[ \t]*(\d{1,12})[ \t]*\r?\n", head[: blank.end() if blank else 0])
+    stated = re.search(rb"(?im)^Content-Length:[ \t]*(\d{1,12})[ \t]*\r?\n", head[: blank.end() if blank else 0])
     if blank is None or stated is None:
         return None
     end = begin + blank.end() + int(stated[1])
@@ -134,16 +146,18 @@ def _time(line: re.Match[bytes]) -> int:
     month, day, hour, minute, second, zone, year, zone_after = line.groups()
     offset = int(zone or zone_after or b"0")
     seconds = (abs(offset) // 100 * 60 + abs(offset) % 100) * 60
-    at = timegm((int(year), _MONTHS.index(month.decode()) + 1, int(day), int(hour), int(minute), int(second or 0)))
+    # Year 0 has the form of a date and is none: the nearest year that can be reckoned with.
+    date = (max(int(year), 1), _MONTHS.index(month.decode()) + 1, int(day))
+    at = timegm((*date, int(hour), int(minute), int(second or 0)))
     return max(at - seconds if offset > 0 else at + seconds, 0)
 
 
-def _item(key: str, folder: str, data: Octets, region: Region) -> Item:
+def _item(shown: str, folder: str, data: Octets, region: Region) -> Item:
     received, begin, end, quoted = region
     found = uidl.header_fields(data[begin : min(end, begin + 64 * 1024)])
     keywords = found.get(b"x-keywords", b"").decode("ascii", "replace").split()
     opener = partial(_open, data, begin, end, quoted)
-    return Item(key, folder, received, end - begin, opener, _flags(found), tuple(keywords))
+    return Item(shown, folder, received, end - begin, opener, _flags(found), tuple(keywords))
 
 
 def _flags(found: dict[bytes, bytes]) -> Flag:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
 
+from gatepost.archive.item import Bad
 from gatepost.mime.wire import Octets
 from gatepost.model import CHUNK
 
@@ -35,6 +36,7 @@ class Found:
     name: str
     is_folder: bool
     is_file: bool
+    is_link: bool
     size: int
     modified: int
 
@@ -101,7 +103,24 @@ _LIST_OCTETS: Final = 256 * 1024 * 1024
 """A list of a million messages has about 100 MB."""
 
 
+def key(*steps: str) -> str:
+    """How a path below the source is shown to people."""
+    return "/".join(steps).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def links(steps: Steps, entries: Iterable[Found]) -> Iterator[Bad]:
+    """The links among a folder's entries: what is behind them stays out, and somebody may miss it."""
+    for entry in entries:
+        if entry.is_link:
+            yield Bad(key(*steps, entry.name), NOT_FOLLOWED)
+
+
+NOT_FOLLOWED: Final = "it is not a regular file (links are not followed)"
+
+
 def _found(entry: os.DirEntry[str]) -> Found:
     status = entry.stat(follow_symlinks=False)
     mode = status.st_mode
-    return Found(entry.name, stat.S_ISDIR(mode), stat.S_ISREG(mode), status.st_size, int(status.st_mtime))
+    return Found(
+        entry.name, stat.S_ISDIR(mode), stat.S_ISREG(mode), stat.S_ISLNK(mode), status.st_size, int(status.st_mtime)
+    )

@@ -24,12 +24,12 @@ from gatepost.delivery.exporter import Exported, export, listed, octets
 from gatepost.delivery.importer import Importer, Report
 from gatepost.delivery.local import deliver
 from gatepost.delivery.routing import Router
-from gatepost.errors import NoSuchAccountError, NoSuchMessageError
-from gatepost.identity.directory import Directory
+from gatepost.errors import NoSuchMailboxError, NoSuchMessageError
+from gatepost.identity.admin import find_account
 from gatepost.mime.addresses import Address
 from gatepost.mime.structure import Parsed, leaves, unpack
 from gatepost.mime.words import decode, decode_words
-from gatepost.model import INBOX, TRASH, Account, Flag, Message
+from gatepost.model import INBOX, TRASH, Account, Flag, Mailbox, Message
 from gatepost.store.api import Store
 from gatepost.store.commands import RestoreMessage
 
@@ -39,6 +39,11 @@ app = typer.Typer(no_args_is_help=True, help="Import, export, deliver, read and 
 
 Who = Annotated[str, typer.Argument(metavar="ADDRESS", help="The account, e.g. alice@example.com.")]
 Folder = Annotated[str, typer.Option("--folder", metavar="NAME", help="The mailbox.")]
+
+
+LAST_UID: Final = 0xFFFFFFFF
+"""RFC 9051 §2.3.1.1."""
+LAST_ID: Final = 0x7FFFFFFFFFFFFFFF
 
 
 class Source(StrEnum):
@@ -64,19 +69,23 @@ class Line(Struct, frozen=True):
 
 
 def _with_account(context: typer.Context, work: Callable[[Store, Account], Awaitable[T]], address: str) -> T:
-    """Runs `work` on the account of that name. Raises NoSuchAccountError."""
+    """Runs `work` on the account of that name. Raises what `find_account` raises."""
     environment: Environment = context.obj
 
     async def on_store() -> T:
         async with environment.engine.store(environment.settings) as store:
-            directory = Directory(store, environment.settings.server.default_domain, b"")
-            name = await directory.name(address)
-            account = await store.account_by_login(name.login) if name else None
-            if account is None:
-                raise NoSuchAccountError(f"there is no account {address}\n`gatepost user list` shows those there are.")
-            return await work(store, account)
+            return await work(store, await find_account(store, environment.settings, address))
 
     return environment.run(on_store())
+
+
+async def _mailbox(store: Store, account: Account, name: str) -> Mailbox:
+    """Raises NoSuchMailboxError, which says what there is."""
+    try:
+        return await store.mailbox(account.account_id, name)
+    except NoSuchMailboxError as error:
+        names = ", ".join(box.name for box in await store.mailboxes(account.account_id))
+        raise NoSuchMailboxError(f"{error}\n{account.login} has: {names}") from error
 
 
 # -- In and out ---------------------------------------------------------------------------------------------
@@ -110,14 +119,16 @@ def _files(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        output.fail(f"{error.filename or path}: {error.strerror or error}", "Check the path and its permissions.")
+        # A name without a folder is that of a step on the way: the path as the user wrote it says more.
+        name = error.filename if Path(error.filename or "").is_absolute() else path
+        output.fail(f"{name}: {error.strerror or error}", "Check the path and its permissions.")
 
 
 @app.command("import")
 def import_(
     context: typer.Context,
     address: Who,
-    path: Annotated[Path, typer.Argument(help="A Maildir, an mbox file or directory, or .eml files.", exists=True)],
+    path: Annotated[Path, typer.Argument(help="A Maildir, an mbox file or directory, or .eml files.")],
     form: Annotated[Source, typer.Option("--format", help="What is at PATH.")] = Source.AUTO,
     folder: Annotated[
         str, typer.Option("--folder", metavar="NAME", help="Mailbox for PATH's own inbox; its folders come below.")
@@ -152,11 +163,15 @@ def _tell_import(report: Report, *, as_json: bool) -> None:
         output.json(report)
         return
     here = f", {report.repeated} were here already" if report.repeated else ""
-    output.say(f"Imported {report.imported} messages ({report.octets:,} octets){here}.")
+    output.say(f"Imported {_messages(report.imported)} ({report.octets:,} octets){here}.")
     if report.skipped:
         output.say(f"Skipped {len(report.skipped)}:")
         for bad in report.skipped:
             output.say(f"  {_plain(bad)}")
+
+
+def _messages(number: int) -> str:
+    return f"{number:,} message{'s' * (number != 1)}"
 
 
 def _plain(bad: Bad) -> str:
@@ -185,7 +200,7 @@ def export_(
     if as_json:
         output.json(done)
         return
-    output.say(f"Exported {done.messages} messages ({done.octets:,} octets) to {path}.")
+    output.say(f"Exported {_messages(done.messages)} ({done.octets:,} octets) to {path}.")
     for name in done.inexact:
         output.warn(f"{name} has no line end at its end; mbox added one")
 
@@ -241,7 +256,7 @@ def list_(
     """List the messages of a mailbox; UID is what `show` wants."""
 
     async def work(store: Store, account: Account) -> tuple[list[Line], int]:
-        mailbox = await store.mailbox(account.account_id, folder)
+        mailbox = await _mailbox(store, account, folder)
         newest: deque[Message] = deque(maxlen=last or None)
         async for message in listed(store, mailbox):
             newest.append(message)
@@ -298,7 +313,7 @@ def _person(one: Address) -> str:
 def show(
     context: typer.Context,
     address: Who,
-    uid: Annotated[int, typer.Argument(help="The message's UID, from `gatepost mail list`.")],
+    uid: Annotated[int, typer.Argument(min=1, max=LAST_UID, help="The message's UID, from `gatepost mail list`.")],
     folder: Folder = INBOX,
     raw: Annotated[bool, typer.Option("--raw", help="Its octets, exactly as they came in.")] = False,
     as_json: output.AsJson = False,
@@ -306,7 +321,7 @@ def show(
     """Show a message: who, what, its parts and its first words; or its octets."""
 
     async def work(store: Store, account: Account) -> Parsed | None:
-        mailbox = await store.mailbox(account.account_id, folder)
+        mailbox = await _mailbox(store, account, folder)
         page = await store.messages(account.account_id, mailbox.mailbox_id, after_uid=uid - 1, limit=1)
         if not page or page[0].uid != uid:
             raise NoSuchMessageError(f"{folder} has no message with UID {uid}\n`gatepost mail list` shows the UIDs.")
@@ -367,7 +382,7 @@ def restore(
     context: typer.Context,
     address: Who,
     email_id: Annotated[
-        int | None, typer.Option("--id", metavar="EMAIL_ID", help="Restore this one.", show_default=False)
+        int | None, typer.Option("--id", metavar="ID", min=1, max=LAST_ID, help="Restore this one.", show_default=False)
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Restore all that can be.")] = False,
     as_json: output.AsJson = False,
@@ -390,7 +405,9 @@ def restore(
     if as_json:
         output.json({"restored": restored} if email_id is not None or everything else lost)
     elif email_id is not None or everything:
-        output.say(f"Restored {len(restored)} message{'s' * (len(restored) != 1)}.")
+        output.say(f"Restored {_messages(len(restored))}.")
+    elif not lost:
+        output.note("There is nothing to restore: no message is on hold or in Trash.")
     else:
         rows = ((one.id, one.where, one.deleted, one.until, one.size, one.preview[:60]) for one in lost)
         output.table(("ID", "FROM", "DELETED", "UNTIL", "SIZE", "BEGINS"), rows)
@@ -421,6 +438,9 @@ def journal(
     lines = _with_account(context, lambda store, account: store.deletions(account.account_id, limit=last), address)
     if as_json:
         output.json(list(lines))
+        return
+    if not lines:
+        output.note("Nothing was deleted yet.")
         return
     rows = (
         (_when(one.at), one.action, one.mailbox, one.uid, one.uidl, one.credential or "(server)", one.address or "-")

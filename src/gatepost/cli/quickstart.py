@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,7 +60,7 @@ def quickstart(
     if running := read_status(directory):
         output.fail(
             f"the server is running already (process {running.pid}) with the data in {directory}",
-            f"`gatepost status` shows more; stop it with Ctrl-C in its terminal, or: kill {running.pid}",
+            f"`{_program()} status` shows more; stop it with Ctrl-C in its terminal, or: kill {running.pid}",
         )
     adjust = _free_ports(settings)
     settings = adjust(settings)
@@ -81,6 +83,8 @@ def _place(environment: Environment) -> tuple[Settings, Path | None]:
     directory = Path(settings.server.data)
     if _make(directory, settings):
         return settings, environment.config_file
+    if os.geteuid() != 0:
+        output.fail(f"you may not use {directory}", "Start as its owner, or go to a directory of your own.")
     if environment.config_file or not _make(SHARED_PLACE, settings):
         output.fail(
             f"the user that serves cannot use {directory}",
@@ -197,6 +201,8 @@ async def _create(store: Store, environment: Environment, settings: Settings, do
         "port": str(door.port),
         "ca": str(door.authority or "(not needed: the certificate is one of a known authority)"),
         "data": settings.server.data,
+        "folder": str(Path.cwd()),
+        "gatepost": _program(),
         "version": __version__,
     }
     now = int(time.time())
@@ -217,7 +223,7 @@ def _remember(file: Path, text: str) -> None:
 
 def _explain(settings: Settings, door: Door, first: FirstLogin) -> None:
     """Printed when every port accepts."""
-    password = first.password or f"(yours; a new one: gatepost password set {first.login})"
+    password = first.password or f"(yours; a new one: {_program()} password set {first.login})"
     output.say("\nGatepost is running. Type this into a mail program on this machine:\n")
     for name, value in (
         ("Account type", "POP3"),
@@ -231,7 +237,16 @@ def _explain(settings: Settings, door: Door, first: FirstLogin) -> None:
     if door.authority:
         output.say(f"\nLet the mail program trust this authority first (import it):\n\n    {door.authority}")
     output.say(f"\nOr read the first message right here, in another terminal:\n\n    {_curl(door, first)}")
-    output.say(f"\nData: {settings.server.data}   Status: gatepost status   Stop: Ctrl-C\n")
+    output.say(f"\nData: {settings.server.data}   Status: {_program()} status   Stop: Ctrl-C\n")
+
+
+def _program() -> str:
+    """The command as it can be typed here: that of a virtual environment is seldom on the PATH."""
+    called = Path(sys.argv[0])
+    found = shutil.which("gatepost")
+    if called.name != "gatepost" or (found and called.exists() and called.samefile(found)):
+        return "gatepost"
+    return shlex.quote(sys.argv[0])
 
 
 def _curl(door: Door, first: FirstLogin) -> str:

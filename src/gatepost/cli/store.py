@@ -65,7 +65,7 @@ def backup(
 @app.command("restore")
 def restore(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="What `gatepost store backup` wrote.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="What `gatepost store backup` wrote.")],
 ) -> None:
     """Put a backup in the place of an empty store. The server must be stopped."""
     environment: Environment = context.obj

@@ -73,7 +73,7 @@ def quote(value: object) -> str:
 def _bounds(low: float | None, high: float | None) -> str:
     if low is None:
         return ""
-    return f", at least {low:g}" if high is None else f", {low:g} to {high:g}"
+    return f", at least {low}" if high is None else f", {low} to {high}"
 
 
 def _one_of(values: list[Any]) -> str:

@@ -14,6 +14,9 @@ from gatepost.model import DeletePolicy
 
 Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=1)]
+Days = Annotated[int, Meta(ge=1, le=36_500)]
+LARGEST = 1_000_000_000
+"""Octets of a message: ten times what mail servers take, and far below what the store can hold."""
 
 
 def about(text: str) -> Meta:
@@ -54,7 +57,7 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
 
     certificate: Annotated[
         tuple[Certificate, ...],
-        about("Certificates to serve; none: the one that `gatepost init` made with its local authority."),
+        about("Certificates to serve; none: Gatepost makes one at its start, with a local authority."),
     ] = ()
     minimum: Annotated[
         Literal["TLSv1.2", "TLSv1.3"], about("Oldest version accepted (RFC 8997 asks for 1.2 at least).")
@@ -129,19 +132,21 @@ class Pop3(Struct, frozen=True, forbid_unknown_fields=True):
 class Defaults(Struct, frozen=True, forbid_unknown_fields=True):
     """What a new account gets; each can be changed for an account later."""
 
-    quota: Annotated[int, Meta(ge=0), about("Octets that an account may keep; 0 means no limit.")] = 0
+    quota: Annotated[int, Meta(ge=0, le=1 << 60), about("Octets that an account may keep; 0 means no limit.")] = 0
     delete_policy: Annotated[
         DeletePolicy,
         about("What deleting by POP3 means: `purge`, `trash` (move to Trash) or `hold` (keep `hold_days`)."),
     ] = DeletePolicy.PURGE
-    hold_days: Annotated[Count, about("Days that `hold` keeps a deleted message restorable.")] = 30
+    hold_days: Annotated[Days, about("Days that `hold` keeps a deleted message restorable.")] = 30
 
 
 class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     """Mail that comes in."""
 
     plus_addressing: Annotated[bool, about("`alice+anything@example.com` reaches `alice@example.com`.")] = True
-    message_size: Annotated[Count, about("Largest message accepted, in octets.")] = 100 * 1024 * 1024
+    message_size: Annotated[int, Meta(ge=1, le=LARGEST), about("Largest message accepted, in octets.")] = (
+        100 * 1024 * 1024
+    )
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -94,10 +94,9 @@ def _struct(cls: type[S], value: object, key: Key, findings: Findings) -> Any:
     found = {
         name: _value(field.type, value[name], (*key, name), findings) for name, field in fields.items() if name in value
     }
-    wrong = {name for name, item in found.items() if item is _WRONG}
-    if missing or any(fields[name].required for name in wrong):
-        return _WRONG
-    return cls(**{name: item for name, item in found.items() if name not in wrong})
+    right = {name: item for name, item in found.items() if item is not _WRONG}
+    # Required settings are paths: an empty one is looked at no further, and its neighbours still are.
+    return cls(**{name: "" for name, field in fields.items() if field.required} | right)
 
 
 def _services(cls: type[S], value: object, key: Key, findings: Findings) -> Any:

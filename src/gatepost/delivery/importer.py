@@ -25,6 +25,9 @@ from gatepost.store.commands import Deliver, Delivered, Target
 IN_FLIGHT: Final = 32
 """Deliveries that wait for the disk at a time: one sync then serves them all, and at most 8 MB is held."""
 
+LATEST: Final = 0xFFFFFFFF
+"""The year 2106: files and mbox separators with a later date (or one before 1970) have a wrong one."""
+
 _FATAL: Final = (NoSuchAccountError, StoreCorruptError, StoreFullError, StoreUnavailableError)
 """What the next message would meet too."""
 
@@ -109,7 +112,7 @@ class Importer:
                 uidl=item.uidl or x_uidl(data),
                 once=self._key(mailbox, data),
             )
-            email = await prepare(self._store, data, received=item.received, most=self._most)
+            email = await prepare(self._store, data, received=min(max(item.received, 0), LATEST), most=self._most)
         return Deliver(email, (target,))
 
     def _name(self, folder: str) -> str:

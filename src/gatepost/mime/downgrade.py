@@ -4,8 +4,9 @@ What section 2 of the RFC asks, and where we do more:
 
 - §2.1: in address fields an address that is not ASCII becomes an empty group that says so, so that nobody can answer
   to a wrong address. Where only the display name is not ASCII, the name becomes encoded words and the address stays.
-- §2.2: a MIME parameter that is not ASCII could be taken out; we write it after RFC 2231 instead, because an
-  attachment that keeps its name is worth more. Clients that do not know RFC 2231 see no parameter, as the RFC wants.
+- §2.2: a MIME parameter that is not ASCII could be taken out; we write it after RFC 2231 instead (unless the field
+  has that form too), because an attachment that keeps its name is worth more. Clients that do not know RFC 2231 see no
+  parameter, as the RFC wants. §2.2 also means the headers of body parts: those stay as they are, see below.
 - §2.3: Subject becomes encoded words (RFC 2047); so do the other fields that are free text.
 - §2.4: every other field that is not ASCII is taken out.
 
@@ -45,11 +46,13 @@ _TEXT: Final = frozenset({
     b"subject", b"comments", b"content-description", b"organization", b"thread-topic", b"user-agent", b"x-mailer",
 })  # fmt: skip
 
-_PARAMETER_OCTETS: Final = 300
-"""With three characters for each octet (RFC 2231) the line stays below 998 (RFC 5322 §2.1.1)."""
+_PARAMETER_OCTETS: Final = 900
+"""As written; with its name the line stays below 998 (RFC 5322 §2.1.1)."""
 
 _SPECIAL: Final = re.compile(rb'[()<>\[\]:;@\\,."]')
 _ESCAPE: Final = re.compile(rb'["\\]')
+_EXTENDED: Final = re.compile(rb"[!#$%&'+.^_`{|}~0-9A-Za-z-]+")
+"""RFC 2231 §7: attribute characters, the percent sign, and the quotes around the language."""
 
 
 def ascii_size(header: bytes, size: int) -> int:
@@ -134,16 +137,19 @@ def _mime(name: bytes, text: bytes) -> bytes:
     head = text.partition(b";")[0].strip()
     if not head.isascii():
         return b""
-    written = (_parameter(key, value) for key, value in parameters(text))
-    return _folded(name, b";", [head, *(one for one in written if one)])
+    found = parameters(text)
+    extended = {key.partition(b"*")[0] for key, _ in found if b"*" in key}
+    written = (_parameter(key, value) for key, value in found if value.isascii() or key not in extended)
+    return _folded(name, b";", [head, *(one for one in written if 0 < len(one) <= _PARAMETER_OCTETS)])
 
 
 def _parameter(key: bytes, value: bytes) -> bytes:
     """RFC 2231 §4 for what is not ASCII; nothing for a parameter that cannot be written so."""
-    if not key.isascii() or len(value) > _PARAMETER_OCTETS:
+    if not key.isascii():
         return b""
     if value.isascii():
-        return key + b"=" + _quoted(value)
+        # An extended value is never quoted (RFC 2231 §7); it has no character that would need it.
+        return key + b"=" + (value if key.endswith(b"*") and _EXTENDED.fullmatch(value) else _quoted(value))
     if b"*" in key:
         return b""
     return key + b"*=utf-8''" + quote(_text(value), safe="").encode("ascii")

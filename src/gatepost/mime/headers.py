@@ -1,4 +1,4 @@
-"""Header blocks: where they end, their fields, and whether they are plain ASCII (RFC 5322 §2.2, RFC 6532).
+"""Header blocks: where they end, and their fields (RFC 5322 §2.2, RFC 6532).
 
 Works on the wire form. A block ends with its empty line; if it has none, the whole message is header.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gatepost.mime.wire import Octets, pieces
+from gatepost.mime.wire import Octets
 
 HEADER_OCTETS: Final = 256 * 1024
 """Octets of one header that are read for fields. The largest honest ones (long To, DKIM, trace) stay below 100 kB;
@@ -27,13 +27,6 @@ def header_end(data: Octets) -> int:
         return 2
     blank = data.find(b"\r\n\r\n")
     return len(data) if blank < 0 else blank + 4
-
-
-def is_ascii(data: Octets, end: int) -> bool:
-    """Whether the first `end` octets are all below 128."""
-    if isinstance(data, bytes) and end == len(data):
-        return data.isascii()
-    return all(piece.isascii() for piece in pieces(data[:end]))
 
 
 def unfold(block: bytes) -> bytes:

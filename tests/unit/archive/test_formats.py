@@ -4,15 +4,18 @@ import pytest
 
 from gatepost.archive import eml, maildir, mbox
 from gatepost.archive.formats import Format, detect, read, writer
+from gatepost.archive.item import Bad
+from gatepost.archive.tree import Tree
 from gatepost.errors import InvalidValueError
 
 FROM = b"From a@x Thu Jan  1 00:01:40 1970\n\nx\n"
 
 
 def test_every_format_is_found_out(tmp_path) -> None:
+    (tmp_path / "a" / "x" / "new").mkdir(parents=True)
     for name, form in (("a/x/cur/1", Format.MAILDIR), ("b/x/1.eml", Format.EML), ("c/x/box", Format.MBOX)):
         path = tmp_path / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(FROM)
         root = tmp_path / name[0]
         assert detect(root) is form
@@ -32,3 +35,59 @@ def test_writers(tmp_path) -> None:
     kinds = {Format.MAILDIR: maildir.MaildirWriter, Format.MBOX: mbox.MboxWriter, Format.EML: eml.EmlWriter}
     for form, kind in kinds.items():
         assert isinstance(writer(tmp_path, form), kind)
+
+
+def test_a_folder_named_as_in_a_maildir_makes_none(tmp_path) -> None:
+    (tmp_path / "cur").mkdir()
+    (tmp_path / "cur" / "1.eml").write_bytes(FROM)
+    assert detect(tmp_path) is Format.EML
+    (tmp_path / "new").mkdir()
+    assert detect(tmp_path) is Format.MAILDIR
+
+
+def test_half_a_maildir_is_one_if_it_is_nothing_else(tmp_path) -> None:
+    (tmp_path / "cur").mkdir()
+    (tmp_path / "cur" / "1").write_bytes(b"Subject: x\n")
+    assert detect(tmp_path) is Format.MAILDIR
+
+
+def test_a_file_is_a_message_only_if_it_looks_like_one(tmp_path) -> None:
+    for name, octets, form in (
+        ("empty", b"", Format.MBOX),
+        ("picture.eml", b"\x89PNG", Format.EML),
+        ("message", b"Received: by x", Format.EML),
+    ):
+        (tmp_path / name).write_bytes(octets)
+        assert detect(tmp_path / name) is form
+    (tmp_path / "picture").write_bytes(b"\x89PNG")
+    with pytest.raises(InvalidValueError, match="no mail that we know"):
+        detect(tmp_path / "picture")
+
+
+@pytest.mark.parametrize("form", Format)
+def test_links_below_the_source_are_reported_and_the_named_path_may_be_one(tmp_path, form) -> None:
+    real = tmp_path / "real" / "cur" if form is Format.MAILDIR else tmp_path / "real"
+    real.mkdir(parents=True)
+    (real / "1.eml").write_bytes(FROM)
+    (tmp_path / "real" / "away").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    found = list(read(tmp_path / "link", form))
+    assert min(one.key.partition(",")[0] for one in found if one.key != "away").endswith("1.eml")
+    assert [one.reason for one in found if one.key == "away"] == ["it is not a regular file (links are not followed)"]
+    if form is not Format.MAILDIR:
+        (tmp_path / "single").symlink_to(real / "1.eml")
+        assert len(list(read(tmp_path / "single", form))) == 1
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_folder_that_cannot_be_read_is_reported(tmp_path, form, monkeypatch) -> None:
+    (tmp_path / "closed").mkdir()
+    real = Tree.entries
+
+    def entries(tree, steps=()):
+        if steps:
+            raise PermissionError(13, "Permission denied")
+        return real(tree, steps)
+
+    monkeypatch.setattr(Tree, "entries", entries)
+    assert list(read(tmp_path, form)) == [Bad("closed", "Permission denied")]

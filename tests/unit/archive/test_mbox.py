@@ -40,6 +40,7 @@ def mbox(tmp_path: Path, data: bytes) -> Path:
         (b"From a@x Wed Dec 31 23:01:40 -0100 1969\n", 0),
         (b"From a@x Thu Jan  1 00:01:40 GMT 1970\n", 100),
         (b"From a@x Thu Jan  1 00:01:40 1970 remote from y\n", 100),
+        (b"From a@x Thu Jan  1 00:01:40 0000\n", 0),
     ],
 )
 def test_separators(tmp_path, line: bytes, time: int) -> None:
@@ -65,6 +66,10 @@ def test_what_is_no_separator(line: bytes) -> None:
             [b"A: b\n\nFrom here on it is text\nFrom x\n>From y\n> From\n"],
         ),
         (FROM + b"\n", [b"\n"]),
+        (
+            FROM + b"Content-Length: 42\n\n" + FROM + b"A: bcde\n\n" + FROM + b"A: c\n\n",
+            [b"Content-Length: 42\n\n" + FROM + b"A: bcde\n", b"A: c\n"],
+        ),
         (
             FROM + b"A: b\nContent-Length: 71\n\n" + b"\n" + FROM + b"x" * 35 + b"\n\n" + FROM + b"A: c\n\n",
             [b"A: b\nContent-Length: 71\n\n\n" + FROM + b"x" * 35 + b"\n", b"A: c\n"],

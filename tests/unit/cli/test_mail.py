@@ -89,7 +89,9 @@ def test_show(run, box):
     assert told["parts"] == [{"octets": 16, "type": "text/plain"}]
     assert told["message_id"] == "<m@x>"
     assert "no message with UID 9" in run("show", "alice", 9, code=1).stderr
-    assert run("show", "alice", 1, "--folder", "None", code=1).stderr
+    assert "alice@example.com has: INBOX" in run("show", "alice", 1, "--folder", "None", code=1).stderr
+    for beyond in (0, 1 << 32, 1 << 64):
+        run("show", "alice", beyond, code=2)
 
 
 def test_skipped_messages_are_listed_and_told_by_the_exit_code(run, box):
@@ -107,6 +109,7 @@ def test_paths_that_do_not_work(run, tmp_path):
     (tmp_path / "nothing").mkdir()
     assert "--format" in run("import", "alice", tmp_path / "nothing", code=1).stderr
     (tmp_path / "file").write_bytes(b"x")
+    assert f"{tmp_path}/none: No such file" in run("import", "alice", tmp_path / "none", code=1).stderr
     result = run("import", "alice", tmp_path / "file", "--format", "maildir", code=1)
     assert "Not a directory" in result.stderr
     assert "permissions" in result.stderr
@@ -128,9 +131,9 @@ def test_deliver(run):
     assert "empty" in run("deliver", "alice@example.com", data=b"", code=1).stderr
 
 
-@pytest.mark.parametrize("name", ["bob", "bob@example.com", "a b"])
-def test_an_account_that_is_not_there(run, name):
-    assert f"no account {name}" in run("list", name, code=1).stderr
+@pytest.mark.parametrize(("name", "text"), [("bob", "no user bob@"), ("a@example.com", "no user a@"), ("a b", "a b@")])
+def test_an_account_that_is_not_there(run, name, text):
+    assert text in run("list", name, code=1).stderr
 
 
 def delete(run, uid, policy):
@@ -148,6 +151,8 @@ def delete(run, uid, policy):
 
 def test_restore_and_journal(run, box):
     run("import", "alice", box)
+    assert "nothing to restore" in run("restore", "alice").stderr
+    assert "Nothing was deleted" in run("journal", "alice").stderr
     delete(run, 1, DeletePolicy.HOLD)
     delete(run, 2, DeletePolicy.TRASH)
     assert run.json("list", "alice")[0]["uid"] == 3

@@ -16,8 +16,10 @@ from gatepost.cli import quickstart as module
 from gatepost.cli.main import build
 from gatepost.config.settings import Server, Settings
 from gatepost.identity.admin import create_account, find_account, set_password
+from gatepost.net.listener import bind
 from gatepost.net.privileges import Identity
 from gatepost.net.status import Status, StatusFile
+from gatepost.ports import BY_NAME
 from gatepost.store.memory import MemoryStore
 
 SECRET = b"s" * 32
@@ -48,6 +50,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(module, "choose_identity", lambda *_: None)
     monkeypatch.setattr(module, "may_bind_low_ports", lambda: False)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     return tmp_path
 
 
@@ -152,6 +155,8 @@ def test_a_taken_standard_port_is_named_and_gone_round(
     here: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "may_bind_low_ports", lambda: True)
+    standard = BY_NAME["pop3s"].port
+    monkeypatch.setattr(module, "bind", lambda each, copies: [] if each.port == standard else bind(each, copies))
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         (here / "gatepost.toml").write_text(
@@ -196,6 +201,28 @@ def test_a_configured_place_out_of_reach_is_an_error(
     result = run(engine)
     assert result.exit_code == 1
     assert "closed to other users" in result.output
+
+
+def test_somebody_elses_directory_is_an_error(here: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(module, "can_use", lambda *_: False)
+    result = run(engine)
+    assert result.exit_code == 1
+    assert "you may not use" in result.output
+
+
+def test_commands_are_shown_as_they_can_be_typed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = here / "bin" / "gatepost"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.argv", [str(program)])
+    monkeypatch.setenv("PATH", str(here))
+    assert module._program() == str(program)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert module._program() == "gatepost"
+    monkeypatch.setattr("sys.argv", ["__main__.py"])
+    assert module._program() == "gatepost"
 
 
 def test_a_directory_that_cannot_be_made_is_an_error(here: Path, engine: FakeEngine) -> None:

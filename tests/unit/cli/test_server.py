@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,15 @@ def test_serve_hands_over_to_the_engine(data: Path) -> None:
     assert options == {"trace": "192.0.2.7"}
 
 
-def test_status_for_people(data: Path) -> None:
+def test_status_for_people(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    monkeypatch.setattr("time.time", lambda: now)
     data.mkdir()
     (data / "mail").write_bytes(b"x" * 2500)
     (data / "last-backup").touch()
+    os.utime(data / "last-backup", (now, now))
     file = StatusFile(data)
-    file.update(look(time.time()))
+    file.update(look(now))
     result = run("status")
     file.close()
     assert result.exit_code == 0
@@ -82,7 +86,7 @@ def test_status_for_people(data: Path) -> None:
         "worker 1    102  5 s      draining",
         "0.0.0.0:995",
         "345 connections accepted.",
-        "mail.example.com, *.example.org  in 59 days  /etc/cert.pem",
+        "mail.example.com, *.example.org  in 60 days  /etc/cert.pem",
         "kB. Last backup: 0 s ago.",
     ):
         assert expected in text

@@ -16,6 +16,8 @@ VALUES = {
     "ca": "/srv/<data> & more/ca.pem",
     "data": "/srv/data",
     "version": "1.2.3",
+    "folder": "/srv",
+    "gatepost": "gatepost",
 }
 NOW = 1_700_000_000
 
@@ -30,6 +32,12 @@ def test_there_are_four_with_their_own_subjects_and_dates() -> None:
     assert [subject.split()[0] for subject in subjects] == ["Welcome", "Set", "POP3", "How"]
     assert "Date: Tue, 14 Nov 2023 22:13:21 +0000" in heads[0]
     assert len({re.search(r"Message-ID: (\S+)", head)[1] for head in heads}) == 4
+
+
+def test_a_path_that_is_not_ascii_is_said_in_utf_8() -> None:
+    first = next(iter(welcome_messages(VALUES | {"folder": "/home/jörg\udcff"}, NOW)))
+    assert "/home/jörg?".encode() in first
+    assert [part.params for part in parse(first).body.parts] == [((b"charset", b"utf-8"),)] * 2
 
 
 def test_they_are_clean_mime_for_every_transport() -> None:

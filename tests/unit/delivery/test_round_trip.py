@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gatepost.archive.formats import Format, read, writer
 from gatepost.archive.item import Bad, Item
 from gatepost.delivery.exporter import Exported, export, octets
-from gatepost.delivery.importer import IN_FLIGHT, Importer, Report
+from gatepost.delivery.importer import IN_FLIGHT, LATEST, Importer, Report
 from gatepost.errors import (
     NoSuchAccountError,
     NoSuchMessageError,
@@ -332,5 +332,19 @@ def test_random_octets_come_back(messages: list[bytes]) -> None:
         listed = await store.messages(account, box.mailbox_id)
         back = [b"".join([chunk async for chunk in octets(store, account, message)]) for message in listed]
         assert back == [data for data in messages if data]
+
+    run(work)
+
+
+@pytest.mark.parametrize(("year", "received"), [(b"0000", 0), (b"9999", LATEST)])
+def test_a_date_that_cannot_be_right_stops_nothing(tmp_path: Path, year: bytes, received: int) -> None:
+    (tmp_path / "box").write_bytes(b"From a@x Fri Dec 31 23:59:59 " + year + b"\nA: b\n\nx\n")
+
+    async def work(store: MemoryStore, account: int) -> None:
+        assert (await take(store, account, tmp_path / "box", Format.MBOX)).imported == 1
+        inbox = await store.mailbox(account, "INBOX")
+        (message,) = await store.messages(account, inbox.mailbox_id)
+        assert message.received == received
+        assert (await give(store, account, tmp_path / "out", Format.MBOX)).messages == 1
 
     run(work)

@@ -43,6 +43,12 @@ def word(text: str) -> str:
             "Content-Disposition: attachment;\r\n filename*=utf-8''a%20%22%20%C3%BC",
         ),
         ("Content-Disposition: attachment; filename=" + "ü" * 200, "Content-Disposition: attachment"),
+        (
+            "Content-Disposition: attachment; filename=ü; filename*=utf-8''%C3%BC",
+            "Content-Disposition: attachment;\r\n filename*=utf-8''%C3%BC",
+        ),
+        ("Content-Type: a/b; name*=utf-8''a\"b; x=ü", "Content-Type: a/b;\r\n name*=utf-8''a;\r\n x*=utf-8''%C3%BC"),
+        ('Content-Type: a/b; name*="a b"; x=ü', "Content-Type: a/b;\r\n name*=\"a b\";\r\n x*=utf-8''%C3%BC"),
         ("Received: from ü by x", ""),
         ("Sübject: x", ""),
         ("no colon ü", ""),

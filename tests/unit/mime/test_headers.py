@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import mmap
-
 from gatepost.mime.headers import (
     FIELDS,
     HEADER_OCTETS,
@@ -9,7 +7,6 @@ from gatepost.mime.headers import (
     fields,
     first_fields,
     header_end,
-    is_ascii,
     raw_fields,
     unfold,
 )
@@ -45,14 +42,3 @@ def test_raw_fields_are_the_whole_block() -> None:
     assert list(raw_fields(block)) == [b"A: 1\r\n 2\r\n\t3\r\n", b"B: 4\r\n", b"\r\n"]
     assert list(raw_fields(b"A: 1\r\n 2")) == [b"A: 1\r\n 2"]
     assert list(raw_fields(b"")) == []
-
-
-def test_eight_bit_is_found_in_octets_and_mapped_files(tmp_path) -> None:
-    path = tmp_path / "m"
-    path.write_bytes(b"A: \xc3\xa4\r\n\r\n")
-    assert is_ascii(b"A: a", 4)
-    assert is_ascii(b"A: a\xff", 4)
-    assert not is_ascii(b"A: a\xff", 5)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        assert not is_ascii(data, header_end(data))
-        assert is_ascii(data, 3)

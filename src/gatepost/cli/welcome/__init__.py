@@ -24,7 +24,8 @@ _BOUNDARY: Final = "=_welcome_{number}_of_gatepost"
 def welcome_messages(values: Mapping[str, str], now: int) -> Iterator[bytes]:
     """The messages in wire form (CRLF), oldest first; `values` fill in `$login`, `$host`, `$port`, `$ca`, ….
 
-    Made of ASCII only, so that every transport and every client takes them. Raises KeyError for a missing value.
+    ASCII as long as the values are (a path may not be), so that every transport and every client takes them.
+    Raises KeyError for a missing value.
     """
     folder = files(__name__)
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".txt"))
@@ -36,6 +37,7 @@ def welcome_messages(values: Mapping[str, str], now: int) -> Iterator[bytes]:
 def _message(source: str, number: int, login: str, now: int) -> bytes:
     subject, _, text = source.partition("\n")
     boundary = _BOUNDARY.format(number=number)
+    form = "charset=us-ascii" if source.isascii() else "charset=utf-8\r\nContent-Transfer-Encoding: 8bit"
     domain = login.rpartition("@")[2]
     lines = [
         time.strftime("Date: %a, %d %b %Y %H:%M:%S +0000", time.gmtime(now)),
@@ -47,12 +49,12 @@ def _message(source: str, number: int, login: str, now: int) -> bytes:
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative; boundary="{boundary}"',
         "",
-        *(f"--{boundary}", "Content-Type: text/plain; charset=us-ascii", "", *_as_text(text)),
-        *(f"--{boundary}", "Content-Type: text/html; charset=us-ascii", "", *_as_html(subject, text)),
+        *(f"--{boundary}", f"Content-Type: text/plain; {form}", "", *_as_text(text)),
+        *(f"--{boundary}", f"Content-Type: text/html; {form}", "", *_as_html(subject, text)),
         f"--{boundary}--",
         "",
     ]
-    return "\r\n".join(lines).encode("ascii")
+    return "\r\n".join(lines).encode("utf-8", "replace")
 
 
 def _as_text(text: str) -> Iterator[str]:
@@ -73,7 +75,7 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _as_html(subject: str, text: str) -> Iterator[str]:
-    yield '<!doctype html><html lang="en"><head><meta charset="us-ascii">'
+    yield '<!doctype html><html lang="en"><head>'
     yield f"<title>{html.escape(subject)}</title></head>"
     yield '<body style="font: 16px/1.5 sans-serif; max-width: 42em">'
     yield f"<h1>{html.escape(subject)}</h1>"
