@@ -573,7 +573,7 @@ class Connection(asyncio.Protocol):
             "tls": tls.version if tls else "",
             "cipher": tls.cipher if tls else "",
             "resumed": tls.resumed if tls else False,
-            "seconds": round(self._hub.clock() - self._started, 1),
+            "seconds": round(self._hub.clock() - self._started, 3),
         }
         if self.peer.address != self._source[0]:
             record["proxy"] = self._source[0]

@@ -115,13 +115,14 @@ class TlsPipe:
 
         The exporter of RFC 9266 stays empty: Python's `ssl` has no way to it.
         """
-        cipher = self._ssl.cipher()
+        cipher, version, resumed = self._ssl.cipher(), self._ssl.version() or "", bool(self._ssl.session_reused)
         return TlsInfo(
-            version=self._ssl.version() or "",
+            version=version,
             cipher=cipher[0] if cipher else "",
             sni=self._server_name,
-            resumed=bool(self._ssl.session_reused),
-            server_end_point=self._certificate.end_point,
+            resumed=resumed,
+            # RFC 7677 §4: not after a TLS 1.2 resumption, unless with an extension of which Python does not tell
+            server_end_point=b"" if resumed and version == "TLSv1.2" else self._certificate.end_point,
             exporter=b"",
             client_identity=_identity(self._ssl),
         )
