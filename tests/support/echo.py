@@ -15,11 +15,11 @@ from gatepost.config.settings import Limits
 from gatepost.net import authority
 from gatepost.net.acceptor import Acceptor
 from gatepost.net.api import Flow, Peer
-from gatepost.net.connection import Timing
 from gatepost.net.doors import Words
 from gatepost.net.entrance import Entrance
 from gatepost.net.hub import Hub
 from gatepost.net.listener import open_listeners
+from gatepost.net.timing import Timing
 from gatepost.net.tls import TlsContexts
 from gatepost.ports import BY_NAME, Listener
 

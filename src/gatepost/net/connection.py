@@ -1,9 +1,9 @@
 """One connection from its first octet to its last: the thin driver under every protocol.
 
 A single task lives as long as the connection and reads like its story: who is there (PROXY header), by which
-door (TLS or not), the dialog, the farewell. Octets arrive by `data_received`, are decrypted there, and wake the
-task; it waits once for each read and writes once for each `advance`. There are no timers: the hub looks at every
-connection once a second (`check`).
+door (TLS or not), the dialog, the farewell. Octets arrive by `data_received` and are decrypted there; while the
+task has nothing to do, the session handles them there as well (`_begin`), and what has to wait is left to the task.
+There are no timers: the hub looks at every connection once a second (`check`).
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import types
 from asyncio import _enter_task, _leave_task  # documented for this: "Extending asyncio" in Python's manual
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol, cast
 
 from gatepost.errors import MisuseError
 from gatepost.net.api import Session, TlsInfo
+from gatepost.net.begun import carried_on, raised
 from gatepost.net.doors import DECODE_ERROR, NO_APPLICATION_PROTOCOL, Door, door
 from gatepost.net.entrance import Entrance, Refused
 from gatepost.net.hello import HelloError, read_hello
 from gatepost.net.outcome import Ended, Outcome, tls_reason
 from gatepost.net.pipe import TlsPipe
 from gatepost.net.proxy import ProxyError, parse
+from gatepost.net.timing import Timing
 from gatepost.net.tls import TlsContexts
 from gatepost.ports import TlsMode
 
@@ -32,44 +32,6 @@ MOST_UNREAD: Final = 64 * 1024
 """Octets that wait for the session before we stop reading from the peer; one read of the loop may come on top."""
 COARSE: Final = 1.0
 """Seconds by which `Hub.now`, and so a measured idle time, may be wrong; nobody is dropped too early (RFC 1939 §3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long we wait for what, in seconds."""
-
-    first_octets: float = 5.0
-    """For a ClientHello on a port that begins with TLS, and for a PROXY header. TLS clients speak at once; who is
-    silent so long waits for a greeting, and is told that there will be none."""
-    greeting_delay: float = 0.02
-    """On a STARTTLS port a client that means implicit TLS speaks at once, but a plaintext greeting sent before its
-    ClientHello arrives would break its handshake. So the greeting waits about one round trip across an ocean;
-    a client that speaks is answered at once, and nobody notices 0.1 s on a port that is off by default."""
-    handshake: float = 30.0
-    """For the whole TLS handshake: slow phones on slow networks need a few seconds."""
-    stall: float = 60.0
-    """For a peer that takes nothing of what we send; one that takes a little each minute is left in peace."""
-    linger: float = 2.0
-    """For the peer to close its side after our last line."""
-
-
-@types.coroutine
-def _carried_on(work: Coroutine[object, object, None], awaited: object) -> Generator[object, object, None]:
-    """The rest of a coroutine that was begun outside of its task, from where it first waited: for `awaited`."""
-    try:
-        while True:
-            try:
-                answer = yield awaited
-            except BaseException as error:  # noqa: BLE001 -- cancellation included: it is the coroutine's affair
-                awaited = work.throw(error)
-            else:
-                awaited = work.send(answer)
-    except StopIteration:
-        return
-
-
-async def _raised(error: Exception) -> None:
-    raise error
 
 
 class House(Protocol):
@@ -401,7 +363,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, data: bytes, idle: asyncio.Future[None]) -> None:
         """Handles what arrived right here. Few commands have to wait for anything, and a turn of the task for each
-        would cost as much as the command itself. One that does wait is left to the task (see `_carried_on`).
+        would cost as much as the command itself. One that does wait is left to the task (see `gatepost.net.begun`).
         """
         session = cast("Session", self._session)
         self._idle = None
@@ -416,9 +378,9 @@ class Connection(asyncio.Protocol):
                 self._idle = idle
                 return
         except Exception as error:  # noqa: BLE001 -- raised again where the task handles it
-            self._begun = _raised(error)
+            self._begun = raised(error)
         else:
-            self._begun = _carried_on(work, awaited)
+            self._begun = carried_on(work, awaited)
         finally:
             _leave_task(self._hub.loop, task)
         if not idle.done():

@@ -12,11 +12,12 @@ from typing import Final, Protocol
 
 from gatepost.config.settings import Limits
 from gatepost.net.addresses import plain_address
-from gatepost.net.connection import Connection, Timing
+from gatepost.net.connection import Connection
 from gatepost.net.doors import ACCESS_DENIED
 from gatepost.net.entrance import Entrance
 from gatepost.net.outcome import Ended, Outcome
 from gatepost.net.tally import Tally
+from gatepost.net.timing import Timing
 from gatepost.ports import TlsMode
 
 TICK: Final = 1.0

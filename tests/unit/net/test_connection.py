@@ -14,9 +14,9 @@ import uvloop
 
 from gatepost.errors import MisuseError
 from gatepost.net.api import Peer
-from gatepost.net.connection import Timing
 from gatepost.net.doors import DECODE_ERROR, NO_APPLICATION_PROTOCOL, Words
 from gatepost.net.entrance import Entrance
+from gatepost.net.timing import Timing
 from gatepost.ports import BY_NAME, Listener
 from support.echo import WORDS, Client, EchoSession, client_context, serving, until
 

@@ -4,7 +4,7 @@ import asyncio
 
 import uvloop
 
-from gatepost.net.connection import Timing
+from gatepost.net.timing import Timing
 from support.echo import Client, serving
 
 
