@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import json
 
@@ -103,12 +104,16 @@ class Server:
         self._notify: socket.socket | None = None
         self.write_config()
 
-    def write_config(self, more: str | None = None, *, server: str = "drain = 5", pop3s: str = "") -> None:
+    def write_config(
+        self, more: str | None = None, *, server: str = "drain = 5", pop3s: str = "", pop3: str = ""
+    ) -> None:
+        """`server`, `pop3s`, `pop3`: more keys of these sections; `more`: other sections."""
         self._more = self._more if more is None else more
         self.config_file.write_text(
             f'[server]\ndata = "{self.data}"\nhostname = "localhost"\nworkers = {self.workers}\n{server}\n'
             f'[service.pop3s]\nport = {self.ports["pop3s"]}\naddresses = ["127.0.0.1"]\n{pop3s}\n'
-            f'[service.pop3]\non = true\nport = {self.ports["pop3"]}\naddresses = ["127.0.0.1"]\n{self._more}\n'
+            f'[service.pop3]\non = true\nport = {self.ports["pop3"]}\naddresses = ["127.0.0.1"]\n{pop3}\n'
+            f"{self._more}\n"
         )
 
     # -- The command line ----------------------------------------------------------------------------------
@@ -241,12 +246,15 @@ def _activated(
     return [sys.executable, "-c", _ACTIVATE, numbers, *command], environ | more
 
 
+S = TypeVar("S", bound=Server)
+
+
 @contextmanager
-def installation(*, config: str = "", workers: int = 2) -> Iterator[Server]:
+def installation(*, config: str = "", workers: int = 2, kind: type[S] = Server) -> Iterator[S]:
     """An installation in a directory that the unprivileged service user can reach; not started, without users."""
     directory = Path(tempfile.mkdtemp(prefix="gatepost-test-", dir="/tmp"))
     directory.chmod(0o755)
-    server = Server(directory, config=config, workers=workers)
+    server = kind(directory, config=config, workers=workers)
     try:
         yield server
     finally:
