@@ -136,7 +136,7 @@ class Connection(asyncio.Protocol):
 
     def _decrypt(self, data: bytes) -> bytes:
         """The plaintext; without `data` what came with the handshake, whose own last octets wait for `_greet`."""
-        pipe = cast("TlsPipe", self._pipe)
+        pipe: TlsPipe = self._pipe  # type: ignore[assignment]  # there is one whenever there is `tls`
         try:
             plain = pipe.receive(data)
         except ssl.SSLError as error:
@@ -353,28 +353,32 @@ class Connection(asyncio.Protocol):
             self._answer(session)
         self._last = machine.data_to_send()
 
-    def _answer(self, session: Session) -> None:
-        """Sends what the session has to say, but for its last words, and those before TLS: they want more than that."""
+    def _answer(self, session: Session) -> bool:
+        """Sends what the session has to say. False if more is to be done than to wait for the next command: after
+        its last words, and those before TLS, which are not sent here, or while the peer does not read.
+        """
         if session.finished or session.wants_tls:
-            return
+            return False
         if output := session.machine.data_to_send():
             self._since = self._hub.now
             self._put(output)
+        return not self._choked
 
     def _begin(self, data: bytes, idle: asyncio.Future[None]) -> None:
         """Handles what arrived right here. Few commands have to wait for anything, and a turn of the task for each
         would cost as much as the command itself. One that does wait is left to the task (see `gatepost.net.begun`).
         """
-        session = cast("Session", self._session)
+        session, task = self._session, self._task
+        if session is None or task is None:
+            raise MisuseError("nobody converses yet")
         self._idle = None
         session.machine.receive_data(data)
-        work, task = session.advance(), cast("asyncio.Task[None]", self._task)
+        work = session.advance()
         _enter_task(self._hub.loop, task)
         try:
             awaited = work.send(None)
         except StopIteration:
-            self._answer(session)
-            if not (session.finished or session.wants_tls or self._choked or self._end):
+            if self._answer(session) and self._end is None:
                 self._idle = idle
                 return
         except Exception as error:  # noqa: BLE001 -- raised again where the task handles it
@@ -476,7 +480,7 @@ class Connection(asyncio.Protocol):
         if self.tls is None:
             transport.write(data)
             return
-        pipe = cast("TlsPipe", self._pipe)
+        pipe: TlsPipe = self._pipe  # type: ignore[assignment]  # there is one whenever there is `tls`
         try:
             sealed = pipe.send(data) if data else b""
             transport.write(sealed + pipe.close() if last else sealed)

@@ -66,7 +66,7 @@ class TlsPipe:
         if len(data) <= self.RECORD:
             self._incoming.write(data)
             plain = self._read()
-            if self._incoming.pending or self._ssl.pending():
+            if self._incoming.pending:  # OpenSSL itself holds nothing back: each read takes a record whole
                 plain += b"".join(iter(self._read, b""))
         else:
             pieces: list[bytes] = []

@@ -72,7 +72,8 @@ class MailReader(Protocol):
     async def maildrop(self, account_id: int, name: str, *, below_uid: int = 0) -> Maildrop:
         """One snapshot of a mailbox by rising UID, without UIDs from `below_uid` on if that is not 0.
 
-        Lets other tasks run while it loads a large one. Raises NoSuchMailboxError.
+        Lets other tasks run while it loads a large one. Not to be changed: others may hold the same one.
+        Raises NoSuchMailboxError.
         """
 
     async def messages(

@@ -40,7 +40,7 @@ FROM mailbox WHERE account_id = ? AND name = ?;
 SELECT 1 FROM mailbox WHERE account_id = ? AND mailbox_id = ?;
 
 -- name: maildrop_head
-SELECT mailbox_id, uidvalidity, uidnext, messages FROM mailbox WHERE account_id = ? AND name = ?;
+SELECT mailbox_id, uidvalidity, uidnext, messages, highestmodseq FROM mailbox WHERE account_id = ? AND name = ?;
 
 -- name: maildrop
 SELECT uid, size, blob_id, uidl, ascii_size
