@@ -171,7 +171,7 @@ def test_a_renewed_certificate_is_served_by_itself(server: Server) -> None:
     client = server.session()
     authority.ensure(server.data / "tls", ["localhost", "127.0.0.1", "new-name.example.test"])
     server.log.await_line("reloaded")
-    assert serial() != before
+    assert any(serial() != before for _ in range(1000))  # an old worker may accept until it has read the word
     assert client.noop().startswith(b"+OK")
     client.quit()
 

@@ -14,7 +14,7 @@ from gatepost.pop3 import texts
 from gatepost.pop3.authorization import Authorization
 from gatepost.pop3.context import Context, Record, Talk, TraceSink
 from gatepost.pop3.grammar import PENDING
-from gatepost.pop3.machine import Machine, Shown, State
+from gatepost.pop3.machine import CLOSED, SECURING, TRANSACTION, Machine, Shown
 from gatepost.pop3.replies import Voice, voice
 from gatepost.pop3.stage import Stage
 from gatepost.pop3.transaction import Transaction
@@ -66,7 +66,7 @@ class Pop3Session:
         if talk is None or stage is None:
             return
         while (event := machine.next_event()) is not None:
-            if machine.state is not State.TRANSACTION and self.idle_seconds <= 0:
+            if machine.state is not TRANSACTION and self.idle_seconds <= 0:
                 self.timed_out()  # a client that never stops talking is never idle, so nobody else ends it
                 return
             try:
@@ -81,13 +81,13 @@ class Pop3Session:
     @property
     def idle_seconds(self) -> float:
         """After login the time between commands (RFC 1939 §3); before, what is left of the time to log in."""
-        if self._machine.state is State.TRANSACTION:
+        if self._machine.state is TRANSACTION:
             return self._context.options.idle_timeout
         return max(0.0, self._deadline - self._context.clock())
 
     @property
     def wants_tls(self) -> bool:
-        return self._machine.state is State.SECURING
+        return self._machine.state is SECURING
 
     async def secured(self) -> None:
         """RFC 2595 §4: as if the connection had just begun, but without a greeting."""
@@ -98,20 +98,20 @@ class Pop3Session:
 
     @property
     def finished(self) -> bool:
-        return self._machine.state is State.CLOSED
+        return self._machine.state is CLOSED
 
     def timed_out(self) -> None:
         machine, options = self._machine, self._context.options
         self._record.ended("idle")
-        if machine.state is State.TRANSACTION:
+        if machine.state is TRANSACTION:
             machine.close(machine.voice.err(texts.IDLE, ceil(options.idle_timeout)))
-        elif machine.state is State.SECURING:  # the client waits for TLS: plaintext would only confuse it
+        elif machine.state is SECURING:  # the client waits for TLS: plaintext would only confuse it
             machine.close()
-        elif machine.state is not State.CLOSED:
+        elif machine.state is not CLOSED:
             machine.close(machine.voice.err(texts.SLOW_LOGIN, ceil(options.login_timeout)))
 
     def shutting_down(self) -> None:
-        if self._machine.state is not State.CLOSED:
+        if self._machine.state is not CLOSED:
             self._record.ended("restart")
             self._machine.close(self._machine.voice.err(texts.RESTARTING))
 

@@ -25,9 +25,9 @@ class Stage:
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
 
-    async def handle(self, event: object) -> Stage | None:
+    def handle(self, event: object) -> Awaitable[Stage | None]:
         """Answers; returns the next stage if there is one. Raises DomainError and PeerError for a -ERR."""
-        return await self.handlers[type(event)](self, event)
+        return self.handlers[type(event)](self, event)
 
     async def _send_capabilities(self, account: Account | None) -> None:
         talk, context = self._talk, self._talk.context

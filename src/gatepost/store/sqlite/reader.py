@@ -44,6 +44,7 @@ SLICE: Final = 2000
 REMEMBERED: Final = 500
 """Small maildrops that are kept as they were read, under their mailbox's counters and HIGHESTMODSEQ: most POP3
 sessions only look whether there is something new. 20 octets a message, so 20 MB at the very most."""
+FIRST_CHUNK: Final = SQL["first_chunk"]
 MESSAGES: Final = 3
 """Column of `maildrop_head`."""
 LAST_UID: Final = 1 << 32
@@ -241,7 +242,7 @@ class SqliteReader:
 
     async def chunk(self, blob_id: int, number: int) -> bytes:
         """See `MailReader`."""
-        row = self._row(SQL["chunk"], blob_id, number) if number else self._row(SQL["first_chunk"], blob_id)
+        row = self._row(SQL["chunk"], blob_id, number) if number else self._row(FIRST_CHUNK, blob_id)
         if row is None:
             return self._no_chunk(blob_id, number)
         data: bytes = row[0]
