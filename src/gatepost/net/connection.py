@@ -436,7 +436,8 @@ class Connection(asyncio.Protocol):
         if isinstance(session, Refused):
             end = Ended(Outcome.REFUSED, session.reason)
         try:
-            fields = dict(await session.closed(str(end))) if session is not None else {}
+            reason = "" if end.outcome is Outcome.DONE else str(end)
+            fields = dict(await session.closed(reason)) if session is not None else {}
         except Exception as error:  # noqa: BLE001 -- as in `_serve`
             self._hub.failed(self, error)
         self._hub.report(self._record(end, fields))
