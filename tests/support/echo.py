@@ -260,7 +260,7 @@ async def serving(
         clock=clock,
     )
     used = tls or contexts()
-    acceptor = Acceptor(hub, Entrance(row, words, make, used), opened.for_worker(0))
+    acceptor = Acceptor(hub, Entrance(row, words, make, used), opened.sockets[0])
     port = opened.sockets[0].getsockname()[1]
     server = Server(hub, tally, clock, port, acceptor, used, notices=notices, by_service=events)
     acceptor.start()

@@ -31,10 +31,6 @@ class OpenListener:
     listener: Listener
     sockets: tuple[socket.socket, ...]
 
-    def for_worker(self, number: int) -> socket.socket:
-        """The socket that worker `number` (from 0) accepts on."""
-        return self.sockets[number % len(self.sockets)]
-
     def close(self) -> None:
         """Closes this process's copies; other processes keep theirs."""
         for opened in self.sockets:
