@@ -350,6 +350,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._idle = self._hub.loop.create_future()
                 await self._idle
+                continue
             self._answer(session)
         self._last = machine.data_to_send()
 
@@ -372,19 +373,20 @@ class Connection(asyncio.Protocol):
         if session is None or task is None:
             raise MisuseError("nobody converses yet")
         self._idle = None
-        session.machine.receive_data(data)
-        work = session.advance()
         _enter_task(self._hub.loop, task)
         try:
-            awaited = work.send(None)
-        except StopIteration:
-            if self._answer(session) and self._end is None:
-                self._idle = idle
-                return
+            session.machine.receive_data(data)
+            work = session.advance()
+            try:
+                awaited = work.send(None)
+            except StopIteration:
+                if self._answer(session) and self._end is None:
+                    self._idle = idle
+                    return
+            else:
+                self._begun = carried_on(work, awaited)
         except Exception as error:  # noqa: BLE001 -- raised again where the task handles it
             self._begun = raised(error)
-        else:
-            self._begun = carried_on(work, awaited)
         finally:
             _leave_task(self._hub.loop, task)
         if not idle.done():

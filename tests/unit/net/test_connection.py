@@ -18,7 +18,7 @@ from gatepost.net.doors import DECODE_ERROR, NO_APPLICATION_PROTOCOL, Words
 from gatepost.net.entrance import Entrance
 from gatepost.net.timing import Timing
 from gatepost.ports import BY_NAME, Listener
-from support.echo import WORDS, Client, EchoSession, client_context, serving, until
+from support.echo import WORDS, Client, EchoMachine, EchoSession, client_context, serving, until
 
 
 def run(work: Awaitable[None]) -> None:
@@ -527,6 +527,38 @@ class TestOutput:
                 await first.close()
                 await second.close()
             assert len(errors) == 1
+
+        run(work())
+
+    @pytest.mark.parametrize("method", ["receive_data", "data_to_send"])
+    def test_a_bug_in_a_machine_leaves_no_connection_behind(self, method: str) -> None:
+        """Neither one that shows before the session begins, nor one that shows when its answer is fetched."""
+
+        class Broken(EchoMachine):
+            def receive_data(self, data: bytes) -> None:
+                if method == "receive_data" and b"ECHO" in data:
+                    raise ZeroDivisionError
+                super().receive_data(data)
+
+            def data_to_send(self) -> bytes:
+                if method == "data_to_send" and b"+OK x" in self.out:
+                    raise ZeroDivisionError
+                return super().data_to_send()
+
+        class Session(EchoSession):
+            def __init__(self, peer: Peer) -> None:
+                super().__init__(peer)
+                self.machine = Broken()
+
+        async def work() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: None)
+            async with serving(open_session=Session) as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                client.send(b"ECHO x\r\n")
+                assert (await server.record())["outcome"] == "internal error"
+                assert await client.rest() == b""
+                await server.nobody()
 
         run(work())
 

@@ -43,7 +43,9 @@ SLICE: Final = 2000
 """Messages loaded before other tasks get their turn: about 2 ms."""
 REMEMBERED: Final = 500
 """Small maildrops that are kept as they were read, under their mailbox's counters and HIGHESTMODSEQ: most POP3
-sessions only look whether there is something new. 20 octets a message, so 20 MB at the very most."""
+sessions only look whether there is something new."""
+SMALL: Final = 200
+"""Messages of such a maildrop. One costs 20 octets, or 200 if it brought a UIDL: 20 MB for all at the very most."""
 FIRST_CHUNK: Final = SQL["first_chunk"]
 MESSAGES: Final = 3
 """Column of `maildrop_head`."""
@@ -196,7 +198,7 @@ class SqliteReader:
             _load_slice(self._connection, account_id, drop, below)
         finally:
             self._execute("COMMIT")
-        if below == LAST_UID:
+        if below == LAST_UID and row[MESSAGES] <= SMALL:
             self._remember(row, drop)
         return drop
 
