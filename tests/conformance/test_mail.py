@@ -289,6 +289,8 @@ async def test_a_large_body_comes_in_chunks(bench):
     assert (email.size, email.sha256) == (len(body), staged.sha256)
     assert [len(await bench.store.chunk(email.blob_id, n)) for n in range(5)] == [CHUNK, CHUNK, 77, 0, 0]
     assert await read_body(bench.store, email.blob_id) == body
+    assert bench.store.at_hand(email.blob_id) in (body[:CHUNK], None)
+    assert bench.store.at_hand(email.blob_id + 1) is None
 
 
 async def test_a_repeated_chunk_replaces_and_a_repeated_delivery_needs_no_chunks(bench):
@@ -341,6 +343,7 @@ async def test_an_empty_body_is_a_body(bench):
     delivered = await put(bench.store, account, b"")
     email = await bench.store.email(account.account_id, delivered.email_id)
     assert await bench.store.chunk(email.blob_id, 0) == b""
+    assert bench.store.at_hand(email.blob_id) in (b"", None)
 
 
 # -- Subscribers

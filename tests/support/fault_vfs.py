@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import apsw
 
 
@@ -11,12 +13,16 @@ class FaultVfs(apsw.VFS):
     def __init__(self, name: str) -> None:
         super().__init__(name, "")
         self.name = name
-        self.error: type[Exception] | None = None
+        self.error: Callable[[str], Exception] | None = None
+        self.errno = 0
+        """The system's number for the failure."""
+        self.unreadable: set[int] = set()
+        """Offsets in the database that cannot be read."""
         self.operation = ""
         self.at = self.times = self.count = 0
         self.fired = 0
 
-    def arm(self, operation: str, error: type[Exception], at: int, times: int = 1 << 30) -> None:
+    def arm(self, operation: str, error: Callable[[str], Exception], at: int, times: int = 1 << 30) -> None:
         self.operation, self.error, self.at, self.times, self.count, self.fired = operation, error, at, times, 0, 0
 
     def disarm(self) -> None:
@@ -30,6 +36,9 @@ class FaultVfs(apsw.VFS):
             self.fired += 1
             raise self.error(f"{operation} {self.count} fails")
 
+    def xGetLastError(self):  # noqa: N802 -- APSW's name
+        return self.errno, ""
+
     def xOpen(self, name, flags):  # noqa: N802 -- APSW's name
         return FaultFile(self, name, flags)
 
@@ -41,6 +50,11 @@ class FaultFile(apsw.VFSFile):
     def __init__(self, vfs: FaultVfs, name, flags) -> None:
         self.vfs = vfs
         super().__init__("", name, flags)
+
+    def xRead(self, amount, offset):  # noqa: N802 -- APSW's name
+        if offset in self.vfs.unreadable:
+            raise apsw.exception_for(apsw.SQLITE_IOERR_READ)
+        return super().xRead(amount, offset)
 
     def xWrite(self, data, offset):  # noqa: N802 -- APSW's name
         self.vfs.step("write")

@@ -95,6 +95,18 @@ async def new_account(store: Store, login: str = "alice@example.com", quota: int
     return await store.execute(CreateAccount(login, b"salt", quota))
 
 
+def count_commits(owner: Any) -> list[None]:
+    """Grows with each commit that a keeper or a local store makes from now on."""
+    commits: list[None] = []
+
+    def count() -> bool:
+        commits.append(None)
+        return False
+
+    owner._committer._connection.set_commit_hook(count)
+    return commits
+
+
 async def stage(store: Store, body: bytes, upload_id: int = 7) -> Staged:
     for number in range(max(1, -(-len(body) // CHUNK))):
         await store.execute(StageChunk(upload_id, number, body[number * CHUNK : (number + 1) * CHUNK]))

@@ -68,6 +68,10 @@ def test_a_maildrop_derives_uidls_and_keeps_the_imported_ones():
     drop.uidls[1] = "from-elsewhere"
     assert drop.uidl(0) == "5f00000100000007"
     assert drop.uidl(1) == "from-elsewhere"
+    assert drop.uidls_from(0, 9) == [drop.uidl(p) for p in range(len(drop.uids))]
+    assert drop.uidls_from(1, 1) == ["from-elsewhere"]
+    drop.uidls.clear()
+    assert drop.uidls_from(0, 1) == ["5f00000100000007"]
 
 
 def test_a_maildrop_shares_nothing_with_another():

@@ -19,7 +19,8 @@ R = TypeVar("R")
 
 
 class Changed(Struct, frozen=True):
-    """Published to every subscriber after the commit that caused it, never before.
+    """Published to every subscriber after the commit that caused it, never before. Nobody subscribes yet: POP3 shows
+    one moment of a maildrop; IMAP, which tells of changes as they come (RFC 9051 §5.2), is what this is for.
 
     All zero means that some may have been missed (the process that writes was restarted): look at everything again.
     """
@@ -91,6 +92,9 @@ class MailReader(Protocol):
         Raises NoSuchMessageError when it is no longer there, StoreCorruptError.
         """
 
+    def at_hand(self, blob_id: int) -> bytes | None:
+        """Part 0 of a body, if it can be had without waiting; None: ask `chunk`, which tells why it cannot."""
+
     async def held(self, account_id: int) -> Sequence[Held]:
         """What `RestoreMessage` can bring back from hold, newest first."""
 
@@ -121,6 +125,24 @@ class Finding(Struct, frozen=True):
     place: str
     problem: str
     fix: str
+
+
+class Health(Struct, frozen=True):
+    """How a store is, seen from outside and without changing anything."""
+
+    present: bool
+    """False: there is no store yet."""
+    schema: int = 0
+    """What the store was written with."""
+    newest: int = 0
+    """What this release writes."""
+    writer: bool = False
+    """The process that writes answered a moment ago."""
+    domains: tuple[str, ...] = ()
+    logins: tuple[tuple[int, str], ...] = ()
+    """(account_id, login) of the accounts that were asked for, as far as they exist."""
+    problem: str = ""
+    """Why it cannot be read, in words for its administrator."""
 
 
 class Maintenance(Protocol):

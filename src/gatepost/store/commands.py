@@ -162,7 +162,8 @@ class Target(Struct, frozen=True):
     uidl: str | None = None
     """An imported UIDL. If this mailbox holds it already the derived one is used instead."""
     once: str = ""
-    """Idempotency key: if the account took this key before, nothing is added and the earlier place returned."""
+    """Idempotency key: if the account took this key before, nothing is added and the earlier place returned.
+    Forgotten when nobody asked for it in 400 days."""
 
 
 class Delivered(Struct, frozen=True):
@@ -231,8 +232,9 @@ class SetFlags(Command[int], frozen=True):
 
 
 class Expire(Command[int], frozen=True):
-    """One slice of housekeeping: EXPIRE of INBOX messages, holds that ran out, bodies nobody refers to,
-    staged bodies after a day, journal lines after 400 days.
+    """One slice of housekeeping: EXPIRE of what has been in INBOX too long (since it was delivered, imported or
+    restored: RFC 2449 §6.7 promises so many days on this server), holds that ran out, bodies nobody refers to,
+    staged bodies after a day, keys of deliveries that nobody asked for and journal lines after 400 days.
 
     Returns how many things it removed; 0 means that nothing is left to do.
     """

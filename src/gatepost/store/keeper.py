@@ -24,7 +24,7 @@ from gatepost.store.api import Changed
 from gatepost.store.commands import Expire
 from gatepost.store.generation import Generation
 from gatepost.store.socket_path import listening_socket
-from gatepost.store.sqlite.committer import Committer, Statistics
+from gatepost.store.sqlite.committer import Committer
 from gatepost.store.sqlite.database import DirectoryLock, open_writer, translated
 from gatepost.store.sqlite.migrate import migrate
 
@@ -102,11 +102,6 @@ class Keeper:
         self.connections: set[KeeperConnection] = set()
         self._server: asyncio.Server | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
-
-    @property
-    def statistics(self) -> Statistics:
-        """Commits and commands so far."""
-        return self._committer.statistics
 
     async def start(self) -> None:
         """Takes commands from now on."""

@@ -41,21 +41,23 @@ class FileMaildropLocks(MemoryMaildropLocks):
         self._descriptor = os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def acquire(self, maildrop: int) -> bool:
-        """See `MaildropLocks`."""
+        """See `MaildropLocks`. Raises OSError when the system has no more locks."""
         if not super().acquire(maildrop):
             return False
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, maildrop)
-        except (BlockingIOError, PermissionError):
+        except OSError as error:
             super().release(maildrop)
-            return False
+            if isinstance(error, (BlockingIOError, PermissionError)):
+                return False
+            raise
         return True
 
     def release(self, maildrop: int) -> None:
         """See `MaildropLocks`."""
         if maildrop in self._held:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, maildrop)
             super().release(maildrop)
+            fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, maildrop)
 
     def close(self) -> None:
         """Gives back every lock. Idempotent."""

@@ -29,6 +29,13 @@ STAGED_SECONDS: Final = 86_400
 """How long a staged body waits for the delivery that claims it."""
 JOURNAL_SECONDS: Final = 400 * 86_400
 """How long the journal of deletions is kept: the longest hold that people choose, and a year to ask about it."""
+ONCE_SECONDS: Final = 400 * 86_400
+"""How long the key of a delivery is remembered after it was last asked for. A retry comes within days; an import of
+the same folder, run again now and then, renews its keys, and finds them even if a year passes in between."""
+EXPUNGED_CHANGES: Final = 4000
+"""For how many changes of a mailbox (a message that comes, changes or goes) its expunged UIDs are remembered. Who knew
+HIGHESTMODSEQ - 4000 or later can be told exactly what is gone (RFC 7162 §3.2.5); others get all UIDs, as after a
+failure. No more rows than this, and than messages that were there at once, are kept for a mailbox."""
 DAY: Final = 86_400
 
 ALL_FLAGS: Final = int(Flag.SEEN | Flag.ANSWERED | Flag.FLAGGED | Flag.DELETED | Flag.DRAFT)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 
 import pytest
@@ -34,6 +36,26 @@ def test_releasing_what_is_not_held_changes_nothing(locks):
     assert locks.acquire(5)
     locks.release(5)
     locks.release(5)
+
+
+def test_without_a_system_lock_nothing_is_held(tmp_path, monkeypatch):
+    """The system may run out of locks (ENOLCK): once it has some again, the maildrop is free."""
+    locks = FileMaildropLocks(tmp_path)
+
+    def fail(*_arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "lockf", fail)
+        with pytest.raises(OSError, match="No locks"):
+            locks.acquire(7)
+    assert locks.acquire(7)
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "lockf", fail)
+        with pytest.raises(OSError, match="No locks"):
+            locks.release(7)
+    assert locks.acquire(7)
+    locks.close()
 
 
 def in_child(work) -> int:

@@ -19,7 +19,7 @@ from gatepost.store.commands import (
     Staged,
     Target,
 )
-from gatepost.store.memory.tables import Box, HeldMessage, Person, StoredEmail, Tables
+from gatepost.store.memory.tables import Box, HeldMessage, Once, Person, StoredEmail, Tables
 
 
 class MemoryMail:
@@ -75,7 +75,9 @@ class MemoryMail:
     def _deliver_to(self, target: Target, new: NewEmail, emails: dict[int, StoredEmail], now: int) -> Delivered:
         person = self._tables.person(target.account_id)
         if target.once in person.once:
-            return Delivered(target.account_id, *person.once[target.once], repeated=True)
+            known = person.once[target.once]
+            known.asked = now
+            return Delivered(target.account_id, known.mailbox_id, known.uid, known.email_id, repeated=True)
         stored = emails.get(target.account_id)
         if stored is None:
             stored = emails[target.account_id] = self._add_email(person, new)
@@ -83,7 +85,7 @@ class MemoryMail:
         flags = target.flags & rules.ALL_FLAGS
         box, uid = self._place(person, name, stored.email, flags, target.keywords, target.uidl, now)
         if target.once:
-            person.once[target.once] = (box.mailbox_id, uid, stored.email.email_id)
+            person.once[target.once] = Once(box.mailbox_id, uid, stored.email.email_id, now)
         return Delivered(target.account_id, box.mailbox_id, uid, stored.email.email_id)
 
     def _add_email(self, person: Person, new: NewEmail) -> StoredEmail:
@@ -109,10 +111,10 @@ class MemoryMail:
         uid = box.uidnext
         box.modseq += 1
         uidl = box.free_uidl(uidl)
-        box.uidnext += 1
-        box.messages[uid] = Message(
+        message = Message(
             uid, box.modseq, flags, keywords, email.email_id, email.blob_id, email.size, email.received, uidl
         )
+        box.put(message, now)
         self._tables.changed(box)
         return box, uid
 
@@ -144,7 +146,7 @@ class MemoryMail:
                     command.address,
                 )
             )
-            del box.messages[message.uid]
+            box.take(message.uid)
             if policy is DeletePolicy.HOLD:
                 person.held.append(HeldMessage(message, box.name, uidl, now, command.hold_until))
         if policy is DeletePolicy.TRASH:
@@ -159,8 +161,7 @@ class MemoryMail:
         trash.modseq += 1
         for message in gone:
             uidl = trash.free_uidl(box.uidl_of(message))
-            trash.messages[trash.uidnext] = replace(message, uid=trash.uidnext, modseq=trash.modseq, uidl=uidl)
-            trash.uidnext += 1
+            trash.put(replace(message, uid=trash.uidnext, modseq=trash.modseq, uidl=uidl), now)
         self._tables.changed(trash)
 
     def _release_emails(self, person: Person, email_ids: set[int], now: int) -> None:
@@ -187,7 +188,7 @@ class MemoryMail:
         trash = person.boxes.get(TRASH)
         copies = [m for m in trash.messages.values() if m.email_id == command.email_id] if trash is not None else []
         if trash is not None and copies:
-            copy = trash.messages.pop(copies[-1].uid)
+            copy = trash.take(copies[-1].uid)
             trash.modseq += 1
             self._tables.changed(trash)
             return self._put_back(person, INBOX, email, copy, trash.uidl_of(copy), now)
@@ -235,7 +236,7 @@ class MemoryMail:
         done = 0
         for account_id, person in self._tables.people.items():
             days, inbox = person.account.expire_days, person.boxes[INBOX]
-            old = [m.uid for m in inbox.messages.values() if days and m.received < at - days * rules.DAY]
+            old = [uid for uid, placed in inbox.placed.items() if days and placed < at - days * rules.DAY]
             uids = tuple(old[: most - done])
             done += self.delete(
                 DeleteMessages(account_id, inbox.mailbox_id, uids, DeletePolicy.PURGE, expired=True), now
@@ -268,6 +269,9 @@ class MemoryMail:
             del uploads[upload_id]
         done = len(old)
         for person in self._tables.people.values():
+            once = {key: known for key, known in person.once.items() if known.asked > at - rules.ONCE_SECONDS}
+            done += len(person.once) - len(once)
+            person.once = once
             kept = [line for line in person.journal if line.at > at - rules.JOURNAL_SECONDS]
             done += len(person.journal) - len(kept)
             person.journal = kept

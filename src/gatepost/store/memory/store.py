@@ -153,6 +153,11 @@ class MemoryStore:
             raise NoSuchMessageError("this message is no longer there")
         return data[number * CHUNK : (number + 1) * CHUNK]
 
+    def at_hand(self, blob_id: int) -> bytes | None:
+        """See `MailReader`."""
+        data = self._tables.bodies.get(blob_id)
+        return None if data is None else data[:CHUNK]
+
     async def held(self, account_id: int) -> Sequence[Held]:
         """See `MailReader`."""
         person = self._tables.people.get(account_id)

@@ -26,6 +26,19 @@ class Box:
     uidnext: int = 1
     modseq: int = rules.FIRST_MODSEQ
     messages: dict[int, Message] = field(default_factory=dict)
+    placed: dict[int, int] = field(default_factory=dict)
+    """uid -> when the message came to this mailbox."""
+
+    def put(self, message: Message, now: int) -> None:
+        """Adds a message, which has the next UID."""
+        self.uidnext = message.uid + 1
+        self.messages[message.uid] = message
+        self.placed[message.uid] = now
+
+    def take(self, uid: int) -> Message:
+        """Removes a message that is there."""
+        del self.placed[uid]
+        return self.messages.pop(uid)
 
     def view(self) -> Mailbox:
         """As the contract shows it."""
@@ -77,6 +90,16 @@ class HeldMessage:
 
 
 @dataclass(slots=True)
+class Once:
+    """Where the delivery with some key went, and when somebody last asked."""
+
+    mailbox_id: int
+    uid: int
+    email_id: int
+    asked: int
+
+
+@dataclass(slots=True)
 class Person:
     """An account and all that is its own."""
 
@@ -87,7 +110,7 @@ class Person:
     emails: dict[int, StoredEmail] = field(default_factory=dict)
     held: list[HeldMessage] = field(default_factory=list)
     journal: list[Deletion] = field(default_factory=list)
-    once: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    once: dict[str, Once] = field(default_factory=dict)
     threads: dict[int, int] = field(default_factory=dict)
 
     def used(self) -> int:
@@ -177,12 +200,10 @@ class Tables:
                     raise InvalidValueError(f"a body of {len(data)} octets must be staged")
                 return len(data)
             case Staged(upload_id, sha256, size):
-                known = self.by_hash.get(sha256)
-                if known is not None and len(self.bodies[known]) == size:
-                    return size
-                if upload_id not in self.uploads:
+                upload, known = self.uploads.get(upload_id), self.by_hash.get(sha256)
+                if upload is None and (known is None or len(self.bodies[known]) != size):
                     raise InvalidValueError("the staged body is not there: stage its chunks again")
-                if not self.uploads[upload_id].matches(body):
+                if upload is not None and not upload.matches(body):
                     raise InvalidValueError("the staged body does not match its size or hash")
                 return size
 

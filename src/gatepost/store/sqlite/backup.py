@@ -76,7 +76,7 @@ def _begin(file: Path) -> Path:
 def restore(backup_file: Path, directory: Path) -> None:
     """Makes the store in `directory` from a backup; counters are counted anew.
 
-    Raises AlreadyExistsError if there is a store, StoreCorruptError if the backup is damaged or none,
+    Raises AlreadyExistsError if there is a store, or some of one; StoreCorruptError if the backup is damaged or none,
     InvalidValueError if there is no such file, StoreUnavailableError if a newer Gatepost wrote it.
     """
     check_version()
@@ -85,8 +85,7 @@ def restore(backup_file: Path, directory: Path) -> None:
     lock = DirectoryLock(directory)
     partial = directory / f"{FILE}.partial"
     try:
-        if (directory / FILE).exists():
-            raise AlreadyExistsError(f"there is a store in {directory} already: move it away, or choose another place")
+        _check_absent(directory)
         _make_empty(partial)
         with translated():
             _fill(backup_file, partial)
@@ -95,6 +94,15 @@ def restore(backup_file: Path, directory: Path) -> None:
     finally:
         partial.unlink(missing_ok=True)
         lock.release()
+
+
+def _check_absent(directory: Path) -> None:
+    """A log that an older store left behind would be played into the new one, and make a mixture of both."""
+    found = [name for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal") if (directory / name).exists()]
+    if found:
+        raise AlreadyExistsError(
+            f"there is a store in {directory} already: move {', '.join(found)} away together, or choose another place"
+        )
 
 
 def _fill(backup_file: Path, partial: Path) -> None:

@@ -1,15 +1,24 @@
-"""Writes bodies: each stored once, found by its SHA-256; large ones come in chunks before the message does."""
+"""Writes bodies: each stored once, found by its SHA-256; large ones come in chunks before the message does.
+
+A body that is there already is compared, octet by octet, with what came: an answer of yes never rests on a copy that
+the disk has damaged since.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from typing import Final
 
 from gatepost.errors import InvalidValueError
 from gatepost.model import CHUNK
 from gatepost.store import rules
 from gatepost.store.commands import Inline, StageChunk, Staged
 from gatepost.store.sqlite.named import Statements
+
+log: Final = logging.getLogger("gatepost.store")
 
 
 def stored_chunks(sql: Statements, blob_id: int) -> Iterator[bytes]:
@@ -54,26 +63,41 @@ class Blobs:
             raise InvalidValueError(f"a body of {len(data)} octets must be staged: more than {CHUNK} are not inline")
         sha256 = hashlib.sha256(data).digest()
         row = self._sql.row("body_by_hash", sha256, len(data))
-        if row is not None:
-            return int(row[0])
-        blob_id = self._make_id()
-        self._sql.rows("put_first_chunk", blob_id, data)
-        self._sql.rows("add_body", blob_id, sha256, len(data))
-        return blob_id
+        if row is None:
+            blob_id = self._make_id()
+            self._sql.rows("put_first_chunk", blob_id, data)
+            self._sql.rows("add_body", blob_id, sha256, len(data))
+            return blob_id
+        if self._sql.row("first_chunk", row[0]) != (data,):
+            self._clear_damaged(row[0])
+            self._sql.rows("put_first_chunk", row[0], data)
+        return int(row[0])
 
     def _claim(self, upload_id: int, sha256: bytes, size: int) -> int:
-        row = self._sql.row("body_by_hash", sha256, size)
-        if row is not None:  # also when a Deliver whose answer was lost is repeated
-            self.drop_upload(upload_id)
-            return int(row[0])
-        row = self._sql.row("upload", upload_id)
-        if row is None:
-            raise InvalidValueError("the staged body is not there: stage its chunks again")
-        blob_id = int(row[0])
+        known = self._sql.row("body_by_hash", sha256, size)
+        upload = self._sql.row("upload", upload_id)
+        if upload is None:
+            if known is None:
+                raise InvalidValueError("the staged body is not there: stage its chunks again")
+            return int(known[0])  # a Deliver whose answer was lost is repeated
+        blob_id = int(upload[0])
         self._check(blob_id, sha256, size)
-        self._sql.rows("add_body", blob_id, sha256, size)
-        self._sql.rows("remove_upload", upload_id)
-        return blob_id
+        if known is None:
+            self._sql.rows("add_body", blob_id, sha256, size)
+            self._sql.rows("remove_upload", upload_id)
+            return blob_id
+        if any(old != new for old, new in zip_longest(*(stored_chunks(self._sql, n) for n in (known[0], blob_id)))):
+            self._clear_damaged(known[0])
+            for query in ("move_first_chunk", "move_chunks"):
+                self._sql.rows(query, blob_id, known[0])
+        self.drop_upload(upload_id)
+        return int(known[0])
+
+    def _clear_damaged(self, blob_id: int) -> None:
+        """Its octets are not those that were stored. They came again: once in place, they mend every message of it."""
+        log.warning("the stored body %d was damaged; the same message came again and mended it", blob_id)
+        for query in ("remove_first_chunk", "remove_chunks"):
+            self._sql.rows(query, blob_id)
 
     def _check(self, blob_id: int, sha256: bytes, size: int) -> None:
         digest, found, full = hashlib.sha256(), 0, True

@@ -26,6 +26,10 @@ LEFTOVER: Final = f"it only takes room; {RECOUNT}"
 LOST: Final = (
     "deliver this message again from an older backup, and check the disk (smartctl -a, dmesg) and the memory for faults"
 )
+MEND: Final = (
+    "deliver the very same message again from an older backup ('gatepost mail deliver'), to anybody: that mends every "
+    "copy of it; and check the disk (smartctl -a, dmesg) and the memory for faults"
+)
 REBUILD: Final = "restore the last good backup with 'gatepost store restore FILE', then verify again"
 
 CHECKS: Final = (
@@ -100,4 +104,4 @@ async def _check_body(sql: Statements, blob_id: int, sha256: bytes, size: int) -
 
 def _damaged(sql: Statements, blob_id: int, problem: str) -> list[Finding]:
     places = sql.rows("messages_of_body", blob_id)
-    return [Finding(account, place, problem, LOST) for account, place in places or [("", f"body {blob_id}")]]
+    return [Finding(account, place, problem, MEND) for account, place in places or [("", f"body {blob_id}")]]

@@ -6,6 +6,7 @@ Nothing is delayed to fill a batch. While one batch is being synced the next one
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, Final
 import apsw
 from msgspec import Struct
 
-from gatepost.errors import DomainError, MisuseError, StoreFullError, StoreUnavailableError
+from gatepost.errors import DomainError, MisuseError, StoreCorruptError, StoreFullError, StoreUnavailableError
 from gatepost.store import rules
 from gatepost.store.api import Changed
 from gatepost.store.commands import ANY_COMMAND
@@ -31,23 +32,35 @@ MOST_OCTETS: Final = 16 * 1024 * 1024
 CHECKPOINT_PAGES: Final = 2000
 """16 MiB of WAL: a checkpoint of it takes about 10 ms."""
 
-OWN_FAULT: Final = (apsw.ConstraintError, apsw.TooBigError, apsw.MismatchError, apsw.RangeError, apsw.SQLError)
-"""Errors of one command that leave the transaction usable."""
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+EVERYBODYS: Final = (apsw.BusyError, apsw.FullError, apsw.IOError, apsw.NoMemError)
+"""Errors that are not the command's own: they would meet the next one, too."""
+UNREADABLE: Final = (
+    apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_DATA,
+)  # fmt: skip
+"""Unless the disk does not give back what is stored in one place: that concerns only whose place it is."""
 
 
-class Statistics(Struct):
-    """What was done since the start."""
+def _is_unreadable(error: Exception) -> bool:
+    return isinstance(error, apsw.CorruptError | apsw.NotADBError) or _extended_code(error) in UNREADABLE
 
-    commits: int = 0
-    commands: int = 0
-    largest_batch: int = 0
-    checkpoints: int = 0
+
+def _extended_code(error: Exception) -> int:
+    return getattr(error, "extendedresult", apsw.SQLITE_ERROR)
 
 
 class _Waiting(Struct, frozen=True):
     command: ANY_COMMAND
     octets: int
     answer: Answer
+
+
+class _Done(Struct):
+    """What a commit did."""
+
+    outcomes: list[tuple[Any, Exception | None]] = []
+    changes: dict[int, Changed] = {}
+    directory: bool = False
 
 
 class Committer:
@@ -66,7 +79,6 @@ class Committer:
         publish: Callable[[Changed], None],
         fatal: Callable[[Exception], None],
     ) -> None:
-        self.statistics = Statistics()
         self.failed = False
         self._connection = connection
         self._execute = connection.execute
@@ -108,26 +120,32 @@ class Committer:
     def flush_one(self) -> None:
         """One batch: one transaction, one sync, then the answers."""
         batch = self._take()
-        if not batch or self.failed:
-            return
-        outcomes: list[tuple[Any, Exception | None]] = []
-        changes: dict[int, Changed] = {}
-        try:
-            directory = self._commit(batch, outcomes, changes)
-        except StoreFullError as error:
-            self._roll_back()
-            log.warning("the disk is full: %d writes were refused", len(batch))
-            for waiting in batch:
-                waiting.answer(None, error)
-            return
-        except apsw.Error as error:
-            self._stop(error)
-            return
-        if directory:
+        while batch and not self.failed:
+            done = _Done()
+            try:
+                self._commit(batch, done)
+            except StoreCorruptError as error:
+                # SQLite lets nothing be committed with it: the others go again, without this one.
+                self._roll_back()
+                batch.pop(len(done.outcomes)).answer(None, error)
+            except (StoreFullError, StoreUnavailableError) as error:
+                self._roll_back()
+                log.warning("%d writes were refused: %s", len(batch), error)
+                for waiting in batch:
+                    waiting.answer(None, error)
+                return
+            except apsw.Error as error:
+                self._stop(error)
+            else:
+                self._tell(batch, done)
+                return
+
+    def _tell(self, batch: list[_Waiting], done: _Done) -> None:
+        if done.directory:
             self._directory_changed()
-        for waiting, outcome in zip(batch, outcomes, strict=True):
+        for waiting, outcome in zip(batch, done.outcomes, strict=True):
             waiting.answer(*outcome)
-        for changed in changes.values():
+        for changed in done.changes.values():
             self._publish(changed)
         if self._wal_pages >= CHECKPOINT_PAGES:
             self.checkpoint()
@@ -140,45 +158,56 @@ class Committer:
             octets += batch[-1].octets
         return batch
 
-    def _commit(
-        self,
-        batch: list[_Waiting],
-        outcomes: list[tuple[Any, Exception | None]],
-        changes: dict[int, Changed],
-    ) -> bool:
-        """Returns whether the directory changed. Raises StoreFullError; apsw.Error when the disk failed."""
-        directory = False
+    def _commit(self, batch: list[_Waiting], done: _Done) -> None:
+        """Fills `done`. Raises StoreFullError, StoreUnavailableError, StoreCorruptError (for the command that would
+        be the next in `done`); apsw.Error when the disk failed.
+        """
         try:
             self._execute("BEGIN IMMEDIATE")
             for waiting in batch:
                 outcome = self._apply(waiting.command)
-                outcomes.append(outcome)
+                done.outcomes.append(outcome)
                 if outcome[1] is None:
-                    directory |= rules.moves_generation(waiting.command)
-                    changes.update((change.mailbox_id, change) for change in self._writer.changes)
+                    done.directory |= rules.moves_generation(waiting.command)
+                    done.changes.update((change.mailbox_id, change) for change in self._writer.changes)
             self._execute("COMMIT")
-        except apsw.FullError as error:
+        except apsw.BusyError as error:
+            raise StoreUnavailableError("another program is writing to the database: end it, and try again") from error
+        except (apsw.FullError, apsw.IOError) as error:
+            if not self._is_full(error):
+                raise
             raise StoreFullError("the disk is full: nothing was written; make room and try again") from error
-        self.statistics.commits += 1
-        self.statistics.commands += len(batch)
-        self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
-        return directory
+
+    def _is_full(self, error: apsw.Error) -> bool:
+        """Whether there was no room to write: on the disk, in its owner's quota, or under the limit of a file's size.
+
+        A sync that says so is another thing: what it should have kept is lost.
+        """
+        if isinstance(error, apsw.FullError):
+            return True
+        return _extended_code(error) == apsw.SQLITE_IOERR_WRITE and self._connection.system_errno in NO_ROOM
 
     def _apply(self, command: ANY_COMMAND) -> tuple[Any, Exception | None]:
-        """One command inside a savepoint: its failure undoes itself and nothing else."""
+        """One command inside a savepoint: its failure undoes itself and nothing else.
+
+        Raises StoreCorruptError and `EVERYBODYS`, which a savepoint does not undo.
+        """
         self._execute("SAVEPOINT command")
         try:
             result = self._writer.apply(command)
         except DomainError as error:
             failure: Exception = error
-        except OWN_FAULT as error:
-            log.exception("a command was wrong: %s", type(command).__name__)
-            failure = MisuseError(f"{type(command).__name__}: {error}")
-        except apsw.Error:
-            raise
         except Exception as error:
-            log.exception("a command was wrong: %s", type(command).__name__)
-            failure = MisuseError(f"{type(command).__name__}: {error}")
+            name = type(command).__name__
+            if _is_unreadable(error):
+                log.error("%s was refused, the database is damaged: %s", name, error)  # noqa: TRY400 -- no bug of ours
+                raise StoreCorruptError(
+                    f"the database is damaged in this place ({error}): run 'gatepost store verify'"
+                ) from error
+            if isinstance(error, EVERYBODYS):
+                raise
+            log.exception("a command was wrong: %s", name)
+            failure = MisuseError(f"{name}: {error}")
         else:
             self._execute("RELEASE command")
             return result, None
@@ -190,16 +219,18 @@ class Committer:
         if self._connection.in_transaction:
             self._execute("ROLLBACK")
 
-    def checkpoint(self) -> None:
+    def checkpoint(self, mode: int = apsw.SQLITE_CHECKPOINT_PASSIVE) -> None:
         """Moves the WAL into the database as far as readers allow."""
         self._wal_pages = 0
         try:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self.statistics.checkpoints += 1
-        except apsw.FullError:
-            log.warning("the disk is full: the write-ahead log grows until there is room")
+            self._connection.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            log.info("somebody is reading: the rest of the write-ahead log stays beside the database")
         except apsw.Error as error:
-            self._stop(error)
+            if self._is_full(error):
+                log.warning("the disk is full: the write-ahead log grows until there is room")
+            else:
+                self._stop(error)
 
     def _stop(self, error: Exception) -> None:
         """After a failed sync the kernel may forget the data: nothing may be tried again from this state."""
@@ -211,7 +242,9 @@ class Committer:
         """Commits what waits, checkpoints, closes. After a disk failure: only lets go."""
         self.flush()
         if not self.failed:
-            self.checkpoint()
+            # Leaves an empty log: whoever moves the database away and forgets the log has lost nothing.
+            self._connection.set_busy_timeout(0)
+            self.checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._connection.set_wal_hook(None)
         self._connection.close()
 

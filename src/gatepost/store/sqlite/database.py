@@ -12,6 +12,7 @@ from typing import Final
 import apsw
 
 from gatepost.errors import StoreCorruptError, StoreFullError, StoreUnavailableError
+from gatepost.store.sqlite.resync import write_again
 
 FILE: Final = "store.db"
 LOCK: Final = "store.lock"
@@ -50,6 +51,7 @@ def open_writer(directory: Path, vfs: str | None = None) -> apsw.Connection:
     file = directory / FILE
     os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     with translated():
+        write_again(file, vfs)
         connection = apsw.Connection(str(file), vfs=vfs)
         _check_identity(connection, file)
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}").fetchall()

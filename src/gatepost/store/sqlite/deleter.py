@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from gatepost.model import TRASH, DeletePolicy, Mailbox
+from gatepost.store import rules
 from gatepost.store.api import Changed
 from gatepost.store.commands import DeleteMessages
 from gatepost.store.sqlite.mailboxes import Mailboxes
@@ -62,13 +63,14 @@ class Deleter:
         account_id, (count, octets, unseen) = mailbox.account_id, weight
         trash = self._mailboxes.need(account_id, TRASH, now)
         modseq = trash.highestmodseq + 1
-        self._sql.rows("copy_gone", account_id, mailbox.mailbox_id, trash.mailbox_id, trash.uidnext, modseq)
+        self._sql.rows("copy_gone", account_id, mailbox.mailbox_id, trash.mailbox_id, trash.uidnext, modseq, now)
         self._sql.rows("grow_by_gone", account_id, trash.mailbox_id, count, modseq, octets, unseen)
         self._mailboxes.changed(Changed(account_id, trash.mailbox_id, modseq))
 
     def _expunge(self, mailbox: Mailbox, weight: tuple[int, int, int]) -> None:
         key, modseq = (mailbox.account_id, mailbox.mailbox_id), mailbox.highestmodseq + 1
         self._sql.rows("note_expunged", *key, modseq)
+        self._sql.rows("forget_expunged", *key, modseq - rules.EXPUNGED_CHANGES)
         self._sql.rows("remove_gone", *key)
         self._sql.rows("shrink_mailbox", *key, modseq, *weight)
         self._mailboxes.changed(Changed(*key, modseq))

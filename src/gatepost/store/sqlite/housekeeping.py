@@ -1,4 +1,4 @@
-"""One slice of what time does to mail: expiry, holds that end, bodies that nobody needs, old journal lines."""
+"""One slice of what time does to mail: expiry, holds that end, bodies nobody needs, what is remembered for a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Housekeeper:
     def expire(self, command: Expire, now: int) -> int:
         """See the command."""
         done = 0
-        for work in (self._messages, self._holds, self._bodies, self._uploads, self._journal):
+        for work in (self._messages, self._holds, self._bodies, self._uploads, self._keys, self._journal):
             if done < command.most:
                 done += work(command.now, command.most - done, now)
         return done
@@ -71,6 +71,9 @@ class Housekeeper:
         for (upload_id,) in rows:
             self._blobs.drop_upload(upload_id)
         return len(rows)
+
+    def _keys(self, at: int, most: int, _now: int) -> int:
+        return len(self._sql.rows("old_delivered_once", at - rules.ONCE_SECONDS, most))
 
     def _journal(self, at: int, most: int, _now: int) -> int:
         return len(self._sql.rows("old_journal", at - rules.JOURNAL_SECONDS, most))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.api import Changed
 from gatepost.store.commands import ANY_COMMAND, Command, Deliver, Inline, NewEmail, StageChunk
-from gatepost.store.sqlite.committer import Committer, Statistics
+from gatepost.store.sqlite.committer import Committer
 from gatepost.store.sqlite.database import DirectoryLock, open_writer, translated
 from gatepost.store.sqlite.maintenance import OnlineMaintenance
 from gatepost.store.sqlite.migrate import migrate
@@ -51,11 +51,6 @@ class LocalStore(SqliteReader, OnlineMaintenance):
             connection, clock, directory_changed=self._raise_generation, publish=self._publish, fatal=self._broken
         )
         self._closed = False
-
-    @property
-    def statistics(self) -> Statistics:
-        """Commits and commands so far."""
-        return self._committer.statistics
 
     def _raise_generation(self) -> None:
         self._generation += 1

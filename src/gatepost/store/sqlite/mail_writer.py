@@ -43,7 +43,10 @@ class MailWriter:
         if target.once:
             row = self._sql.row("delivered_once", target.account_id, target.once)
             if row is not None:
-                return Delivered(target.account_id, row[0], row[1], row[2], repeated=True)
+                mailbox_id, uid, email_id, asked = row
+                if asked <= now - rules.DAY:
+                    self._sql.rows("renew_delivered_once", target.account_id, target.once, now)
+                return Delivered(target.account_id, mailbox_id, uid, email_id, repeated=True)
         name = rules.mailbox_name(target.mailbox)
         ingest.store()
         self._charge(target.account_id, ingest.size)
@@ -60,7 +63,7 @@ class MailWriter:
         )
         mailbox_id, uid = self._mailboxes.insert(target.account_id, name, message, now)
         if target.once:
-            self._sql.rows("add_delivered_once", target.account_id, target.once, mailbox_id, uid, email_id)
+            self._sql.rows("add_delivered_once", target.account_id, target.once, mailbox_id, uid, email_id, now)
         return Delivered(target.account_id, mailbox_id, uid, email_id)
 
     def _charge(self, account_id: int, size: int) -> None:

@@ -80,7 +80,7 @@ class Mailboxes:
         uidl = self._free_uidl(account_id, mailbox_id, uidvalidity, uid, message.uidl)
         self._sql.rows(
             "add_message", account_id, mailbox_id, uid, modseq, message.flags, message.keywords, message.email_id,
-            message.blob_id, message.size, message.received, uidl, message.ascii_size,
+            message.blob_id, message.size, message.received, uidl, message.ascii_size, now,
         )  # fmt: skip
         self.changed(Changed(account_id, mailbox_id, modseq))
         return mailbox_id, uid

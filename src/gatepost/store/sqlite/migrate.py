@@ -50,9 +50,3 @@ def migrate(connection: apsw.Connection, chain: Sequence[str] | None = None) -> 
         with connection:
             connection.execute(chain[number - 1]).fetchall()
             connection.execute(f"PRAGMA user_version = {number}").fetchall()
-
-
-def dump(connection: apsw.Connection) -> list[str]:
-    """The schema as text, for comparing two databases."""
-    rows = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name")
-    return [str(row[0]) for row in rows]

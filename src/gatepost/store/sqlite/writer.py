@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 import apsw
 
+from gatepost.model import derived_uidl
 from gatepost.store import rules
 from gatepost.store.api import Changed
 from gatepost.store.commands import (
@@ -45,6 +46,7 @@ class Writer:
     def __init__(self, connection: apsw.Connection, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.changes: list[Changed] = []
+        connection.create_scalar_function("derived_uidl", cast("Any", derived_uidl), 2, deterministic=True)
         sql = Statements(connection, "read", "directory", "mail", "delete", "housekeeping")
         make_id = rules.Ids(clock, secrets.randbits, sql.the_row("last_id")[0]).make
         self._mailboxes = Mailboxes(sql, make_id, self.changes.append)

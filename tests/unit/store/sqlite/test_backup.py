@@ -11,6 +11,7 @@ from gatepost.store.keeper import Keeper
 from gatepost.store.remote import open_remote
 from gatepost.store.sqlite import backup as backup_module
 from gatepost.store.sqlite.backup import SKIPPED_UIDS, restore
+from gatepost.store.sqlite.database import open_reader
 from gatepost.store.sqlite.local import open_local
 from support.stores import Clock, fail, new_account, put, read_body
 
@@ -96,6 +97,53 @@ def test_a_store_is_never_replaced(tmp_path):
         await make_backup(tmp_path)
         with pytest.raises(AlreadyExistsError):
             restore(tmp_path / "copy", tmp_path / "old")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("left", ["store.db-wal", "store.db-shm"])
+def test_what_a_store_left_behind_is_not_mixed_in(tmp_path, left):
+    """Its log would be played into the new store."""
+
+    async def main():
+        await make_backup(tmp_path)
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / left).write_bytes(b"")
+        with pytest.raises(AlreadyExistsError, match=f"move {left} away"):
+            restore(tmp_path / "copy", tmp_path / "new")
+        assert not (tmp_path / "new" / "store.db").exists()
+        with pytest.raises(AlreadyExistsError, match=r"move store\.db, store\.db-wal, store\.db-shm away together"):
+            restore(tmp_path / "copy", tmp_path / "old")
+
+    asyncio.run(main())
+
+
+def test_a_store_that_was_closed_is_whole_in_its_one_file(tmp_path):
+    async def main():
+        account, _ = await make_backup(tmp_path)
+        assert (tmp_path / "old" / "store.db-wal").stat().st_size == 0
+        (tmp_path / "moved").mkdir()
+        (tmp_path / "old" / "store.db").rename(tmp_path / "moved" / "store.db")
+        store = open_local(tmp_path / "moved", Clock())
+        assert (await store.mailbox(account.account_id, "INBOX")).messages == 2
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_reader_delays_no_close(tmp_path):
+    async def main():
+        store = open_local(tmp_path, Clock())
+        account = await new_account(store)
+        reader = open_reader(tmp_path)
+        reader.execute("BEGIN; SELECT * FROM account").fetchall()
+        await put(store, account)
+        await store.close()
+        assert (tmp_path / "store.db-wal").stat().st_size
+        reader.close()
+        store = open_local(tmp_path, Clock())
+        assert (await store.mailbox(account.account_id, "INBOX")).messages == 1
+        await store.close()
 
     asyncio.run(main())
 

@@ -78,6 +78,7 @@ def test_damage_is_found_with_place_and_fix(tmp_path, damage):
         found = await findings(tmp_path)
         assert any(finding.place.startswith(place) and problem in finding.problem for finding in found), found
         assert all(finding.fix for finding in found)
+        assert all("mends every copy" in finding.fix for finding in found if "hash" in finding.problem)
 
     asyncio.run(main())
 

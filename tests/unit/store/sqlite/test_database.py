@@ -29,6 +29,15 @@ def test_a_writer_is_durable(tmp_path):
     assert (tmp_path / "store.db").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("left", [b"", b"x" * 20, b"x" * 5000])
+def test_a_log_that_is_none_is_passed_over(tmp_path, left):
+    open_writer(tmp_path).close()
+    (tmp_path / "store.db-wal").write_bytes(left)
+    connection = open_writer(tmp_path)
+    assert connection.pragma("application_id") in (0, database.APPLICATION_ID)
+    connection.close()
+
+
 def test_a_reader_cannot_write(tmp_path):
     asyncio.run(open_local(tmp_path).close())
     reader = open_reader(tmp_path)

@@ -4,7 +4,8 @@ import apsw
 import pytest
 
 from gatepost.errors import StoreUnavailableError
-from gatepost.store.sqlite.migrate import check_readable, dump, migrate, steps, version
+from gatepost.model import make_id
+from gatepost.store.sqlite.migrate import check_readable, migrate, steps, version
 
 CHAIN = (
     "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1)",
@@ -15,6 +16,12 @@ CHAIN = (
 
 def memory() -> apsw.Connection:
     return apsw.Connection(":memory:")
+
+
+def dump(connection: apsw.Connection) -> list[str]:
+    """The schema as text, for comparing two databases."""
+    rows = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name")
+    return [row[0] for row in rows]
 
 
 def test_a_new_store_is_at_the_newest_version():
@@ -71,3 +78,25 @@ def test_other_releases_are_told_apart():
     connection.pragma("user_version", len(steps()) - 1)
     with pytest.raises(StoreUnavailableError, match="restart the server"):
         check_readable(connection)
+
+
+def test_what_was_there_before_counts_from_its_ingest():
+    """Schema 2: EXPIRE counts from `placed`; keys count from the upgrade; what is known of expunged UIDs stays."""
+    connection = memory()
+    migrate(connection, steps()[:1])
+    email_id = make_id(1_700_000_000_999, 5)
+    connection.execute(
+        "INSERT INTO message VALUES (1, 2, 3, 4, 0, '', ?1, 6, 7, 800, NULL, 0);"
+        "INSERT INTO delivered_once VALUES (1, 'key', 2, 3, ?1);"
+        "INSERT INTO expunged VALUES (1, 2, 3, 4), (1, 2, 5, 4)",
+        (email_id, email_id),
+    ).fetchall()
+    migrate(connection)
+    assert connection.execute("SELECT placed, received FROM message").fetchall() == [(1_700_000_000, 800)]
+    ((key, age),) = connection.execute("SELECT key, unixepoch() - at FROM delivered_once").fetchall()
+    assert key == "key"
+    assert 0 <= age < 3600
+    assert connection.execute("SELECT account_id, mailbox_id, modseq, uid FROM expunged").fetchall() == [
+        (1, 2, 4, 3),
+        (1, 2, 4, 5),
+    ]

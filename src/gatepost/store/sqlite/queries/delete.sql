@@ -1,5 +1,5 @@
 -- The UIDs in question stand in temp.gone: one statement for all of them, because a QUIT may delete 100,000.
--- CROSS JOIN keeps SQLite from scanning a large mailbox to find the few that go.
+-- derived_uidl is gatepost.model's. CROSS JOIN keeps SQLite from scanning a large mailbox to find the few that go.
 
 -- name: make_gone
 CREATE TEMP TABLE IF NOT EXISTS gone (uid INTEGER PRIMARY KEY, email_id INTEGER);
@@ -28,7 +28,7 @@ WHERE message.account_id = ? AND message.mailbox_id = ?;
 
 -- name: write_journal
 INSERT INTO deletion (account_id, at, mailbox, uid, uidl, email_id, action, credential, address)
-SELECT account_id, ?3, mailbox.name, uid, ifnull(uidl, printf('%08x%08x', uidvalidity, uid)), message.email_id,
+SELECT account_id, ?3, mailbox.name, uid, ifnull(uidl, derived_uidl(uidvalidity, uid)), message.email_id,
        ?4, ?5, ?6
 FROM temp.gone CROSS JOIN message USING (uid) JOIN mailbox USING (account_id, mailbox_id)
 WHERE account_id = ?1 AND mailbox_id = ?2 ORDER BY uid;
@@ -36,22 +36,22 @@ WHERE account_id = ?1 AND mailbox_id = ?2 ORDER BY uid;
 -- name: hold_gone
 INSERT INTO held (account_id, email_id, mailbox_id, uid, mailbox, uidl, flags, keywords, deleted, until, size)
 SELECT account_id, message.email_id, mailbox_id, uid, mailbox.name,
-       ifnull(uidl, printf('%08x%08x', uidvalidity, uid)), flags, keywords, ?3, ?4, size
+       ifnull(uidl, derived_uidl(uidvalidity, uid)), flags, keywords, ?3, ?4, size
 FROM temp.gone CROSS JOIN message USING (uid) JOIN mailbox USING (account_id, mailbox_id)
 WHERE account_id = ?1 AND mailbox_id = ?2;
 
 -- name: copy_gone
 INSERT INTO message (account_id, mailbox_id, uid, modseq, flags, keywords, email_id, blob_id, size, received, uidl,
-                     ascii_size)
+                     ascii_size, placed)
 SELECT account_id, ?3, ?4 - 1 + row_number() OVER (ORDER BY uid), ?5, flags, keywords, email_id, blob_id, size,
        received, iif(
            EXISTS (SELECT 1 FROM message AS other
                    WHERE other.account_id = ?1 AND other.mailbox_id = ?3 AND other.uidl = moved.uidl),
            NULL, uidl
-       ), ascii_size
+       ), ascii_size, ?6
 FROM (
     SELECT account_id, uid, flags, keywords, message.email_id, blob_id, size, received,
-           ifnull(uidl, printf('%08x%08x', uidvalidity, uid)) AS uidl, ascii_size
+           ifnull(uidl, derived_uidl(uidvalidity, uid)) AS uidl, ascii_size
     FROM temp.gone CROSS JOIN message USING (uid) JOIN mailbox USING (account_id, mailbox_id)
     WHERE account_id = ?1 AND mailbox_id = ?2
 ) AS moved;
@@ -62,7 +62,10 @@ UPDATE mailbox SET uidnext = uidnext + ?3, highestmodseq = ?4, messages = messag
 WHERE account_id = ?1 AND mailbox_id = ?2;
 
 -- name: note_expunged
-INSERT INTO expunged (account_id, mailbox_id, uid, modseq) SELECT ?1, ?2, uid, ?3 FROM temp.gone;
+INSERT INTO expunged (account_id, mailbox_id, modseq, uid) SELECT ?1, ?2, ?3, uid FROM temp.gone;
+
+-- name: forget_expunged
+DELETE FROM expunged WHERE account_id = ? AND mailbox_id = ? AND modseq <= ?;
 
 -- name: remove_gone
 DELETE FROM message WHERE account_id = ? AND mailbox_id = ? AND uid IN (SELECT uid FROM temp.gone);

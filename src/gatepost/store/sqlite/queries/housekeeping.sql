@@ -3,7 +3,7 @@ SELECT message.account_id, message.mailbox_id, uid
 FROM account
 CROSS JOIN mailbox ON mailbox.account_id = account.account_id AND mailbox.name = 'INBOX'
 CROSS JOIN message ON message.account_id = account.account_id AND message.mailbox_id = mailbox.mailbox_id
-                  AND message.received < ?1 - account.expire_days * 86400
+                  AND message.placed < ?1 - account.expire_days * 86400
 WHERE account.expire_days > 0 LIMIT ?2;
 
 -- name: ended_holds
@@ -24,6 +24,11 @@ DELETE FROM orphan WHERE blob_id = ?;
 
 -- name: old_uploads
 SELECT upload_id FROM upload WHERE at <= ? ORDER BY at LIMIT ?;
+
+-- name: old_delivered_once
+DELETE FROM delivered_once
+WHERE (account_id, key) IN (SELECT account_id, key FROM delivered_once WHERE at <= ? ORDER BY at LIMIT ?)
+RETURNING 1;
 
 -- name: old_journal
 DELETE FROM deletion

@@ -30,8 +30,8 @@ RETURNING mailbox_id, uidvalidity, uidnext - 1, highestmodseq;
 
 -- name: add_message
 INSERT INTO message (account_id, mailbox_id, uid, modseq, flags, keywords, email_id, blob_id, size, received, uidl,
-                     ascii_size)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                     ascii_size, placed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: uidl_taken
 SELECT 1 FROM message WHERE account_id = ? AND mailbox_id = ? AND uidl = ?;
@@ -51,10 +51,13 @@ SELECT thread_id FROM thread WHERE account_id = ? AND message_id = ?;
 INSERT INTO thread (account_id, message_id, thread_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
 
 -- name: delivered_once
-SELECT mailbox_id, uid, email_id FROM delivered_once WHERE account_id = ? AND key = ?;
+SELECT mailbox_id, uid, email_id, at FROM delivered_once WHERE account_id = ? AND key = ?;
 
 -- name: add_delivered_once
-INSERT INTO delivered_once (account_id, key, mailbox_id, uid, email_id) VALUES (?, ?, ?, ?, ?);
+INSERT INTO delivered_once (account_id, key, mailbox_id, uid, email_id, at) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: renew_delivered_once
+UPDATE delivered_once SET at = ?3 WHERE account_id = ?1 AND key = ?2;
 
 -- name: body_by_hash
 SELECT blob_id FROM body WHERE sha256 = ? AND size = ?;
@@ -83,6 +86,12 @@ DELETE FROM body WHERE blob_id = ?;
 -- name: remove_first_chunk
 DELETE FROM blob WHERE blob_id = ?;
 
+-- name: move_first_chunk
+UPDATE blob SET blob_id = ?2 WHERE blob_id = ?1;
+
+-- name: move_chunks
+UPDATE blob_chunk SET blob_id = ?2 WHERE blob_id = ?1;
+
 -- name: remove_chunks
 DELETE FROM blob_chunk WHERE blob_id = ?;
 
@@ -104,7 +113,7 @@ FROM held WHERE account_id = ? AND email_id = ? ORDER BY deleted DESC, uid DESC 
 DELETE FROM held WHERE account_id = ? AND email_id = ? AND mailbox_id = ? AND uid = ?;
 
 -- name: newest_copy
-SELECT message.mailbox_id, uid, ifnull(uidl, printf('%08x%08x', uidvalidity, uid)), flags, keywords
+SELECT message.mailbox_id, uid, ifnull(uidl, derived_uidl(uidvalidity, uid)), flags, keywords
 FROM message JOIN mailbox USING (account_id, mailbox_id)
 WHERE account_id = ?1 AND email_id = ?2 AND (?3 = '' OR mailbox.name = ?3)
 ORDER BY mailbox_id, uid DESC LIMIT 1;
