@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
-from dialogs.house import DOTS, EIGHT_BIT, MAIL, PLAIN, TLS, House
+from dialogs.house import DOTS, EIGHT_BIT, MAIL, PLAIN, TLS, House, handled
 from gatepost.model import DeletePolicy
 
 BODIES = {"plain": PLAIN, "dots": DOTS, "8bit": EIGHT_BIT}
@@ -61,7 +61,7 @@ class MemoryWire:
             if session.finished:
                 return
             session.machine.receive_data(data[start : start + self._chunk])
-            await session.advance()
+            await handled(session)
             self._flow.collect()
 
     async def read_line(self):

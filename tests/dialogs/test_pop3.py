@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dialogs.house import handled
 from dialogs.runner import MemoryWire, MismatchError, SocketWire, matches, read, run
 
 SCRIPTS = sorted((Path(__file__).parent / "pop3").glob("*.dialog"))
@@ -73,7 +74,7 @@ async def over_loopback(script):
         writer.write(bytes(flow.out))
         while not session.finished and (data := await reader.read(1000)):
             session.machine.receive_data(data)
-            await session.advance()
+            await handled(session)
             writer.write(flow.collect())
         writer.close()
 

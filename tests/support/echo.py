@@ -37,6 +37,7 @@ class EchoMachine:
         self.out = b""
         self.lines: list[bytes] = []
         self.closed = False
+        self.reads = True
 
     def receive_data(self, data: bytes) -> None:
         self.closed |= not data
@@ -70,7 +71,7 @@ class EchoSession:
 
     async def advance(self) -> None:
         machine = self.machine
-        while machine.lines and not self.wants_tls:
+        while machine.lines and machine.reads:
             word, _, rest = machine.lines.pop(0).partition(b" ")
             self.got.append(word)
             match word:
@@ -82,6 +83,7 @@ class EchoSession:
                     machine.out += b"+OK begin\r\n"
                     machine.lines.clear()
                     machine.buffer = b""
+                    machine.reads = False
                     self.wants_tls = True
                 case b"WAIT":
                     self.waiting.set()
@@ -91,7 +93,7 @@ class EchoSession:
                     raise ZeroDivisionError
                 case b"QUIT":
                     machine.out += b"+OK bye\r\n"
-                    self.finished = True
+                    self.finish()
                 case _:
                     machine.out += b"-ERR what\r\n"
 
@@ -103,20 +105,25 @@ class EchoSession:
             await self.flow.flush()
         self.machine.out += b"\r\n"
 
+    def finish(self) -> None:
+        self.finished = True
+        self.machine.reads = False
+
     @property
     def idle_seconds(self) -> float:
         return self.idle
 
     async def secured(self) -> None:
         self.wants_tls = False
+        self.machine.reads = True
 
     def timed_out(self) -> None:
         self.machine.out += b"-ERR too slow\r\n"
-        self.finished = True
+        self.finish()
 
     def shutting_down(self) -> None:
         self.machine.out += b"-ERR shutting down\r\n"
-        self.finished = True
+        self.finish()
 
     async def closed(self, reason: str) -> Mapping[str, object]:
         self.ending.set()

@@ -44,6 +44,9 @@ class Peer(Struct, frozen=True):
 class Machine(Protocol):
     """A pure protocol core: bytes in, events out; replies in, bytes out."""
 
+    reads: bool
+    """Whether it takes further octets: not once the conversation is over, or while TLS must come first."""
+
     def receive_data(self, data: bytes) -> None:
         """Takes octets from the peer; empty means that the peer closed its side."""
 
@@ -73,8 +76,12 @@ class Session(Protocol):
     async def opened(self, flow: Flow) -> None:
         """The connection stands (TLS done, if implicit): greet."""
 
-    def advance(self) -> Coroutine[Any, Any, None]:
-        """Handles every event the machine has. Called after each `receive_data`; output is flushed by the driver."""
+    def advance(self) -> Coroutine[Any, Any, None] | None:
+        """Handles every event the machine has. Called after each `receive_data`; output is flushed by the driver.
+
+        Most commands are answered here and now, and None comes back; what has to wait for something is returned,
+        to be awaited.
+        """
 
     @property
     def idle_seconds(self) -> float:

@@ -7,12 +7,21 @@ arrived; one that needs no more is done, and only one that waits is handed to th
 from __future__ import annotations
 
 import types
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
+
+
+def begun(work: Coroutine[object, object, None]) -> Awaitable[None] | None:
+    """Takes a coroutine's first step: None if it needed no more, else the rest of it. Raises what it raises."""
+    try:
+        awaited = work.send(None)
+    except StopIteration:
+        return None
+    return _carried_on(work, awaited)
 
 
 @types.coroutine
-def carried_on(work: Coroutine[object, object, None], awaited: object) -> Generator[object, object, None]:
-    """The rest of a coroutine that was begun outside of its task, from where it first waited: for `awaited`."""
+def _carried_on(work: Coroutine[object, object, None], awaited: object) -> Generator[object, object, None]:
+    """From where the coroutine first waited: for `awaited`."""
     try:
         while True:
             try:

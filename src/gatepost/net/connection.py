@@ -2,7 +2,7 @@
 
 A single task lives as long as the connection and reads like its story: who is there (PROXY header), by which
 door (TLS or not), the dialog, the farewell. Octets arrive by `data_received` and are decrypted there; while the
-task has nothing to do, the session handles them there as well (`_begin`), and what has to wait is left to the task.
+task has nothing to do, the session handles them there as well (`_handle`), and what has to wait is left to the task.
 There are no timers: the hub looks at every connection once a second (`check`).
 """
 
@@ -12,12 +12,12 @@ import asyncio
 import socket
 import ssl
 from asyncio import _enter_task, _leave_task  # documented for this: "Extending asyncio" in Python's manual
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Final, Protocol, cast
 
 from gatepost.errors import MisuseError
 from gatepost.net.api import Session, TlsInfo
-from gatepost.net.begun import carried_on, raised
+from gatepost.net.begun import begun, raised
 from gatepost.net.doors import DECODE_ERROR, NO_APPLICATION_PROTOCOL, Door, door
 from gatepost.net.entrance import Entrance, Refused
 from gatepost.net.hello import HelloError, read_hello
@@ -60,9 +60,9 @@ class Connection(asyncio.Protocol):
     """The driver. It is also the `Flow` that its session holds."""
 
     __slots__ = (
-        "_begun", "_choked", "_due", "_end", "_entrance", "_gone", "_hub", "_idle", "_last", "_limit", "_limited",
-        "_lingers", "_paused", "_pipe", "_session", "_since", "_source", "_started", "_task", "_transport", "_unread",
-        "_unread_octets", "_unsent", "_waiter", "counted", "peer", "tls",
+        "_begun", "_choked", "_deaf", "_due", "_end", "_entrance", "_gone", "_hub", "_idle", "_last", "_limit",
+        "_limited", "_lingers", "_over", "_paused", "_pipe", "_session", "_since", "_source", "_started", "_task",
+        "_transport", "_unread", "_unread_octets", "_unsent", "_waiter", "counted", "peer", "tls",
     )  # fmt: skip
 
     def __init__(self, hub: House, entrance: Entrance, source: tuple[str, int]) -> None:
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         self._last = b""
         self._waiter: asyncio.Future[None] | None = None
         self._end: Ended | None = None
-        self._paused = self._choked = self._lingers = self._gone = False
+        self._paused = self._choked = self._deaf = self._lingers = self._over = self._gone = False
         self._idle: asyncio.Future[None] | None = None
         self._begun: Awaitable[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -97,25 +97,25 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._lingers:
+        if self._lingers or self._deaf:
             return
         if self.tls is not None:
             data = self._decrypt(data)
             if not data:
                 return
         if self._idle is not None:
-            self._begin(data, self._idle)
+            self._handle(data, self._idle)
             return
         self._unread.append(data)
         self._unread_octets += len(data)
-        if self._unread_octets > MOST_UNREAD and not self._paused:
-            self._paused = True
-            self._wire.pause_reading()
+        self._regulate()
         self._wake()
 
     def eof_received(self) -> bool:
         """The peer may have closed its side only: what it asked before is still answered."""
         self._gone = True
+        if self._over:
+            return False
         self.end(Ended(Outcome.CLOSED))
         return True
 
@@ -123,16 +123,33 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._gone = True
         self._choked = False
-        self.end(Ended(Outcome.LOST, f"connection lost: {exc}" if exc else ""))
+        if self._over:
+            self._hub.left(self)
+        else:
+            self.end(Ended(Outcome.LOST, f"connection lost: {exc}" if exc else ""))
 
     def pause_writing(self) -> None:
         self._choked = True
         self._unsent = self._wire.get_write_buffer_size()
         self._since = self._hub.now
+        self._regulate()
 
     def resume_writing(self) -> None:
         self._choked = False
+        self._regulate()
         self._wake()
+
+    def _regulate(self) -> None:
+        """Reads only while the session keeps up and the peer takes what we answer: also what TLS answers by itself."""
+        stop = self._choked or self._deaf or self._unread_octets > MOST_UNREAD
+        transport = self._transport
+        if stop is self._paused or transport is None or transport.is_closing():
+            return
+        self._paused = stop
+        if stop:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
 
     def _decrypt(self, data: bytes) -> bytes:
         """The plaintext; without `data` what came with the handshake, whose own last octets wait for `_greet`."""
@@ -140,6 +157,7 @@ class Connection(asyncio.Protocol):
         try:
             plain = pipe.receive(data)
         except ssl.SSLError as error:
+            self._deaf = True  # nobody can read what follows, and the session may be long in coming to its end
             self.end(Ended(Outcome.LOST, f"TLS: {tls_reason(error)}"))
             self._take()
             plain = b""
@@ -168,7 +186,7 @@ class Connection(asyncio.Protocol):
 
     def check(self, now: float) -> None:
         """Looks once a second whether the peer has had its time. `now` is monotonic."""
-        if self._waiter is None and self._idle is None:
+        if self._waiter is None and self._idle is None and not self._over:
             return
         if self._choked or self._lingers:
             self._check_output(now)
@@ -208,10 +226,14 @@ class Connection(asyncio.Protocol):
         finally:
             try:
                 await self._conclude(end)
-                await self._linger()
-            finally:
+                self._part(end)
+            except BaseException:
                 self.abort()
-                self._hub.left(self)
+                raise
+            finally:
+                self._over = True
+                if self._transport is None:
+                    self._hub.left(self)
 
     async def _serve(self, accepted: socket.socket) -> Ended:
         try:
@@ -344,7 +366,8 @@ class Connection(asyncio.Protocol):
                 await self._drained()
             elif self._unread:
                 machine.receive_data(self._take())
-                await session.advance()
+                if (work := session.advance()) is not None:
+                    await work
             elif self._end is not None:
                 await self._last_words(session, self._end)
             else:
@@ -358,46 +381,48 @@ class Connection(asyncio.Protocol):
         """Sends what the session has to say. False if more is to be done than to wait for the next command: after
         its last words, and those before TLS, which are not sent here, or while the peer does not read.
         """
-        if session.finished or session.wants_tls:
+        machine = session.machine
+        if not machine.reads:
             return False
-        if output := session.machine.data_to_send():
+        if output := machine.data_to_send():
             self._since = self._hub.now
             self._put(output)
         return not self._choked
 
-    def _begin(self, data: bytes, idle: asyncio.Future[None]) -> None:
+    def _handle(self, data: bytes, idle: asyncio.Future[None]) -> None:
         """Handles what arrived right here. Few commands have to wait for anything, and a turn of the task for each
-        would cost as much as the command itself. One that does wait is left to the task (see `gatepost.net.begun`).
+        would cost as much as the command itself. What does wait is left to the task.
         """
-        session, task = self._session, self._task
-        if session is None or task is None:
-            raise MisuseError("nobody converses yet")
+        session: Session = self._session  # type: ignore[assignment]  # there is one whenever its task is idle
         self._idle = None
-        _enter_task(self._hub.loop, task)
         try:
             session.machine.receive_data(data)
             work = session.advance()
-            try:
-                awaited = work.send(None)
-            except StopIteration:
-                if self._answer(session) and self._end is None:
-                    self._idle = idle
-                    return
-            else:
-                self._begun = carried_on(work, awaited)
+            if (work is None or not self._waits(work)) and self._answer(session) and self._end is None:
+                self._idle = idle
+                return
         except Exception as error:  # noqa: BLE001 -- raised again where the task handles it
             self._begun = raised(error)
-        finally:
-            _leave_task(self._hub.loop, task)
         if not idle.done():
             idle.set_result(None)
+
+    def _waits(self, work: Coroutine[object, object, None]) -> bool:
+        """Whether it needs more than its first step, which is taken here; see `gatepost.net.begun`."""
+        loop, task = self._hub.loop, cast("asyncio.Task[None]", self._task)
+        _enter_task(loop, task)
+        try:
+            self._begun = begun(work)
+        finally:
+            _leave_task(loop, task)
+        return self._begun is not None
 
     async def _last_words(self, session: Session, end: Ended) -> None:
         """The peer, its time or the server came to an end between two commands. Raises `end`."""
         match end.outcome:
             case Outcome.CLOSED:
                 session.machine.receive_data(b"")
-                await session.advance()
+                if (work := session.advance()) is not None:
+                    await work
             case Outcome.TIMEOUT:
                 session.timed_out()
             case Outcome.SHUTDOWN:
@@ -433,7 +458,7 @@ class Connection(asyncio.Protocol):
 
     async def _conclude(self, end: Ended) -> None:
         """Gives back what the session holds and writes the record, without waiting for the peer."""
-        self._lingers = True
+        self._lingers, self._deaf = True, False
         session, fields = self._session, {}
         if isinstance(session, Refused):
             end = Ended(Outcome.REFUSED, session.reason)
@@ -445,22 +470,22 @@ class Connection(asyncio.Protocol):
         self._hub.report(self._record(end, fields))
         self._session = None
 
-    async def _linger(self) -> None:
-        """Waits until the peer has closed too: to close with its octets unread would destroy our last line.
+    def _part(self, end: Ended) -> None:
+        """Closes; what we still have to send goes out first.
 
-        The hub aborts the connection if the peer takes its time (`_check_output`).
+        To close with octets of the peer unread would destroy our last line on its way. A peer that was asked to leave
+        may still be talking, so its side is read, and thrown away, until it has closed too; `check` cuts it off when
+        it takes its time.
         """
-        if self._transport is None or self._transport.is_closing():
+        transport = self._transport
+        if transport is None or transport.is_closing():
             return
-        self._take()
-        self._since, self._unsent = self._hub.now, self._transport.get_write_buffer_size()
-        self._transport.write_eof()
-        while not self._gone:
-            await self._wait()
-        if self._transport is not None:
-            self._transport.close()
-        while self._transport is not None:
-            await self._wait()
+        self._since, self._unsent = self._hub.now, transport.get_write_buffer_size()
+        if self._gone or (end.outcome is Outcome.DONE and not self._unread):
+            transport.close()
+        else:
+            self._take()
+            transport.write_eof()
 
     # ------------------------------------------------------------------ small parts
 
@@ -504,10 +529,7 @@ class Connection(asyncio.Protocol):
         data = unread[0] if len(unread) == 1 else b"".join(unread)
         unread.clear()
         self._unread_octets = 0
-        if self._paused:
-            self._paused = False
-            if self._transport is not None:
-                self._transport.resume_reading()
+        self._regulate()
         return data
 
     def _give_back(self, data: bytes) -> None:

@@ -45,6 +45,7 @@ class Refused:
     __slots__ = ("_line", "machine", "reason")
 
     idle_seconds = 0.0
+    reads = False
     finished = True
     wants_tls = False
 
@@ -64,7 +65,7 @@ class Refused:
     async def opened(self, flow: Flow) -> None:
         """The line is there already."""
 
-    async def advance(self) -> None:
+    def advance(self) -> None:
         """Finished from the start, so there is nothing to advance."""
 
     async def secured(self) -> None:

@@ -76,6 +76,7 @@ class Hub:
         self._wall = wall
         self._live: dict[Connection, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Future[None] | None = None
         self._prefix = secrets.token_hex(3)
         self._count = 0
         self._courtesy = COURTESY
@@ -148,10 +149,12 @@ class Hub:
 
     def left(self, connection: Connection) -> None:
         """To be called by every connection, once, when it is over."""
-        del self._live[connection]
-        self._closed(connection.peer.service)
         if connection.counted:
             self._tally.disconnect(connection.counted)
+        del self._live[connection]
+        if not self._live and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+        self._closed(connection.peer.service)
         self._make_room()
 
     def _make_room(self) -> None:
@@ -167,8 +170,16 @@ class Hub:
         """Lets nobody in any more, and waits until the last connection has ended by itself."""
         for acceptor in self.acceptors:
             acceptor.stop()
-        while self._live:
-            await asyncio.wait(tuple(self._live.values()))
+        await self._empty()
+
+    async def _empty(self, patience: float | None = None) -> bool:
+        """Waits, for so many seconds, until the last connection is over; whether it is."""
+        if not self._live:
+            return True
+        if self._emptied is None or self._emptied.done():
+            self._emptied = self.loop.create_future()
+        await asyncio.wait((self._emptied,), timeout=patience)
+        return not self._live
 
     async def drain(self, seconds: float) -> None:
         """Stops accepting, says goodbye to sessions between commands, gives the others `seconds`, then cuts them."""
@@ -176,14 +187,12 @@ class Hub:
             acceptor.drain()
         for connection in tuple(self._live):
             connection.end(Ended(Outcome.SHUTDOWN))
-        if self._live:
-            await asyncio.wait(tuple(self._live.values()), timeout=seconds)
-        remaining = dict(self._live)
-        for connection, task in remaining.items():
+        if await self._empty(seconds):
+            return
+        for connection, task in tuple(self._live.items()):
             connection.abort()
             task.cancel()
-        if remaining:
-            await asyncio.wait(tuple(remaining.values()), timeout=_LAST_RITES)
+        await self._empty(_LAST_RITES)
 
     def close(self) -> None:
         """Stops accepting and looking; connections are left as they are (see `drain`)."""

@@ -27,13 +27,20 @@ _STDERR: Final = 2
 def quoted(value: object) -> str:
     """A value as it stands behind `key=` in a text line."""
     match value:
+        case str():
+            return _quoted_text(value[:_LONGEST])
         case bool():
             return "yes" if value else "no"
-        case float():
-            return f"{value:.3f}"
         case int():
             return str(value)
-    text = str(value)[:_LONGEST]
+        case float():
+            return f"{value:.3f}"
+    return _quoted_text(str(value)[:_LONGEST])
+
+
+@lru_cache(maxsize=1000)
+def _quoted_text(text: str) -> str:
+    """Most of what is logged was logged before."""
     if _PLAIN.fullmatch(text):
         return text
     return '"' + "".join(map(_shown, text)) + '"'

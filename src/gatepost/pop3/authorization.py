@@ -39,12 +39,11 @@ class Authorization(Stage):
 
     # -- Small commands
 
-    async def bye(self, _: commands.Quit) -> Stage | None:
+    def bye(self, _: commands.Quit) -> None:
         self._talk.record.ended("quit")
         self._talk.machine.close(self._talk.voice.ok(texts.GOODBYE))
-        return None
 
-    async def stls(self, _: commands.Stls) -> Stage | None:
+    def stls(self, _: commands.Stls) -> None:
         """RFC 2595 §4. UTF8 before it is forgiven (RFC 6856 §2.1 leaves that to us): TLS forgets it anyway."""
         talk = self._talk
         if talk.encrypted:
@@ -53,31 +52,27 @@ class Authorization(Stage):
             raise RefusedError(texts.TLS_NOT_HERE, talk.context.secure_port)
         talk.machine.send(talk.voice.ok(texts.BEGIN_TLS))
         talk.machine.securing()
-        return None
 
-    async def utf8(self, _: commands.Utf8) -> Stage | None:
+    def utf8(self, _: commands.Utf8) -> None:
         self._talk.choose(utf8=True)
         self._talk.machine.send(self._talk.voice.ok(texts.UTF8_ON))
-        return None
 
-    async def apop(self, _: commands.Apop) -> Stage | None:
+    def apop(self, _: commands.Apop) -> None:
         raise RefusedError(texts.APOP_REFUSED)
 
-    async def list_mechanisms(self, _: commands.ListMechanisms) -> Stage | None:
+    def list_mechanisms(self, _: commands.ListMechanisms) -> None:
         talk = self._talk
         self._must_be_private()
         mechanisms = talk.context.authenticator.mechanisms(talk.flow.tls)
         talk.machine.send(multi_line(talk.voice.ok(texts.MECHANISM_LIST), mechanisms))
-        return None
 
     # -- Who are you?
 
-    async def user(self, command: commands.User) -> Stage | None:
+    def user(self, command: commands.User) -> None:
         self._must_be_private()
         self._name = command.name
         self._talk.machine.named()
         self._talk.machine.send(self._talk.voice.ok(texts.SEND_PASSWORD))
-        return None
 
     async def password(self, command: commands.Pass) -> Stage | None:
         talk = self._talk
@@ -99,7 +94,7 @@ class Authorization(Stage):
             raise RefusedError(texts.AUTH_GIVEN_UP)
         return await self._attempt(self._dialog.respond(event.data))
 
-    async def abort(self, _: commands.Abort) -> Stage | None:
+    def abort(self, _: commands.Abort) -> None:
         self._forget()
         raise RefusedError(texts.AUTH_GIVEN_UP)
 

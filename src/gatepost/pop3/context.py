@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from gatepost import __version__
 from gatepost.config.settings import Pop3
+from gatepost.errors import MisuseError
 from gatepost.identity.api import Authenticator, Login
 from gatepost.net.api import Flow, Peer
 from gatepost.net.tally import Tally
@@ -39,6 +41,19 @@ class Context:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "policies", Policies(self.store, self.clock))
+
+
+class _NotOpen:
+    """The flow of a session that its driver has not opened yet."""
+
+    tls = None
+
+    async def flush(self) -> None:
+        """Raises MisuseError."""
+        raise MisuseError("the session is not open yet")
+
+
+NOT_OPEN: Final = _NotOpen()
 
 
 class Record:

@@ -16,13 +16,14 @@ SLICE: Final = 1000
 class Drop:
     """Numbers of the protocol begin with 1 (RFC 1939 §3), positions in the arrays with 0."""
 
-    __slots__ = ("_left", "_maildrop", "_surrogates", "_total", "marked", "sizes")
+    __slots__ = ("_left", "_maildrop", "_surrogates", "_total", "blobs", "marked", "sizes")
 
     def __init__(self, maildrop: Maildrop, *, utf8: bool) -> None:
         """Without `utf8` the sizes are those of what will really be sent (RFC 6856 §2.1)."""
         self._maildrop = maildrop
         self._surrogates = {} if utf8 else maildrop.ascii_sizes
         self.sizes = _with(maildrop.sizes, self._surrogates)
+        self.blobs = maildrop.blobs
         self.marked: set[int] = set()
         self._total = self._left = -1  # octets of all messages, and of those that are not marked; -1: not added up yet
 
@@ -41,9 +42,6 @@ class Drop:
         if number - 1 in self.marked:
             raise RefusedError(texts.IS_MARKED, number)
         return number - 1
-
-    def blob(self, position: int) -> int:
-        return self._maildrop.blobs[position]
 
     def needs_surrogate(self, position: int) -> bool:
         """Whether this session must get the message with its header in ASCII (RFC 6856 §2.1)."""
@@ -82,9 +80,9 @@ class Drop:
 
     def uidl_lines(self, start: int) -> bytes:
         """The UIDL lines of the positions from `start`, a slice of them."""
-        marked, uidl = self.marked, self._maildrop.uidl
-        stop = min(start + SLICE, len(self.sizes))
-        return "".join([f"{p + 1} {uidl(p)}\r\n" for p in range(start, stop) if p not in marked]).encode()
+        marked = self.marked
+        pairs = enumerate(self._maildrop.uidls_from(start, SLICE), start)
+        return "".join([f"{p + 1} {uidl}\r\n" for p, uidl in pairs if p not in marked]).encode()
 
 
 def _with(sizes: array[int], others: dict[int, int]) -> array[int]:

@@ -26,29 +26,27 @@ class LineTooLongError(PeerError):
 class LineFramer:
     """Cuts what comes in into lines of at most `limit` octets, line end included."""
 
-    __slots__ = ("_at", "_buffer", "_limit", "_skipping")
+    __slots__ = ("_at", "_buffer", "_limit", "_skipping", "held")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._buffer = b""
         self._at = 0
         self._skipping = False
-
-    @property
-    def holds(self) -> bool:
-        """Whether there are octets that `next_line` has not given yet."""
-        return self._at < len(self._buffer)
+        self.held = 0
+        """Octets that `next_line` has not given yet."""
 
     def feed(self, data: bytes) -> int:
         """Returns how many octets are held now."""
-        self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
+        self._buffer = self._buffer[self._at :] + data if self.held else data
         self._at = 0
-        return len(self._buffer)
+        self.held = len(self._buffer)
+        return self.held
 
     def clear(self) -> None:
         """Forgets everything: what came in the clear must not be read after TLS began (RFC 2595 §4)."""
         self._buffer = b""
-        self._at = 0
+        self._at = self.held = 0
         self._skipping = False
 
     def next_line(self) -> bytes | None:
@@ -58,29 +56,33 @@ class LineFramer:
         if self._skipping:
             return self._skip_to(end)
         if end < 0:
-            if len(self._buffer) - at > self._limit:
+            if self.held > self._limit:
                 start = self._buffer[at : at + 8]
                 self._skipping = True
                 self._skip_to(end)
                 raise LineTooLongError(start)
             return None
-        self._at = end + 1
+        self._go_to(end + 1)
         if end + 1 - at > self._limit:
             raise LineTooLongError(self._buffer[at : at + 8])
         return self._buffer[at : end - 1] if self._buffer[end - 1 : end] == b"\r" and end > at else self._buffer[at:end]
 
     def _skip_to(self, end: int) -> bytes | None:
         if end < 0:
-            self._buffer, self._at = b"", 0
+            self._go_to(len(self._buffer))
             return None
-        self._at = end + 1
+        self._go_to(end + 1)
         self._skipping = False
         return self.next_line()
+
+    def _go_to(self, at: int) -> None:
+        self._at = at
+        self.held = len(self._buffer) - at
 
     def take(self) -> bytes:
         """Everything that is held, as it came: for the side that goes on with a body behind a line."""
         rest = self._buffer[self._at :]
-        self._buffer, self._at = b"", 0
+        self._go_to(len(self._buffer))
         return rest
 
 

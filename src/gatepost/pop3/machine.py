@@ -94,10 +94,14 @@ def _without_secrets(line: bytes, state: State) -> str:
 class Machine:
     """One connection. `bad_commands` that make no sense end it."""
 
-    __slots__ = ("_bad_left", "_ended_input", "_framer", "_out", "pending", "sent", "shown", "state", "voice")
+    __slots__ = (
+        "_bad_left", "_ended_input", "_framer", "_out", "_usual", "pending", "reads", "sent", "shown", "state", "voice",
+    )  # fmt: skip
 
     def __init__(self, voice: Voice, *, bad_commands: int, shown: Shown | None = None) -> None:
         self.state = State.AUTHORIZATION
+        self.reads = True
+        """See `gatepost.net.api.Machine`: False in SECURING and CLOSED."""
         self.voice = voice
         self.shown = shown
         self.pending = 0
@@ -105,6 +109,7 @@ class Machine:
         self.sent = 0
         """Octets that `data_to_send` gave away."""
         self._framer = LineFramer(AUTH_LIMIT)
+        self._usual: Command | None = None
         self._out: list[bytes] = []
         self._bad_left = bad_commands
         self._ended_input = False
@@ -113,17 +118,23 @@ class Machine:
 
     def receive_data(self, data: bytes) -> None:
         """Octets from the client; empty: it closed its side. While TLS is due they are thrown away (RFC 2595 §4)."""
+        if self.state is TRANSACTION and self.shown is None and self._usual is None and not self._framer.held:
+            self._usual = parse.USUAL.get(data)
+            if self._usual is not None:
+                return
         if not data:
             self._ended_input = True
-        elif self.state is SECURING or self.state is CLOSED:
-            return
-        elif self._framer.feed(data) > BACKLOG:
+        elif self.reads and self._framer.feed(data) > BACKLOG:
             self._refuse(FatalError(texts.TOO_MUCH_AHEAD))
 
     def next_event(self) -> Event | None:
         """The next legal command; None until more octets come, and when the conversation is over."""
-        while self.state is not SECURING and self.state is not CLOSED:
-            if not self._framer.holds and not self._ended_input:
+        usual = self._usual
+        if usual is not None:
+            self._usual = None
+            return usual
+        while self.reads:
+            if not self._framer.held and not self._ended_input:
                 return None
             try:
                 line = self._line()
@@ -228,11 +239,13 @@ class Machine:
     def securing(self) -> None:
         """STLS was accepted. What the client sent behind it in the clear is forgotten (RFC 2595 §4)."""
         self.state = SECURING
+        self.reads = False
         self._framer.clear()
 
     def secured(self, voice: Voice) -> None:
         """TLS stands: nothing that was said in the clear counts any more."""
         self.state = State.AUTHORIZATION
+        self.reads = True
         self.voice = voice
 
     def close(self, last: bytes = b"") -> None:
@@ -240,4 +253,6 @@ class Machine:
         if last:
             self.send(last)
         self.state = CLOSED
+        self.reads = False
+        self._usual = None
         self._framer.clear()

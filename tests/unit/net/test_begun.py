@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from gatepost.net.begun import carried_on, raised
+from gatepost.net.begun import begun, raised
 
 
 def test_it_goes_on_where_it_waited_and_what_it_waits_for_reaches_it():
@@ -22,11 +22,10 @@ def test_it_goes_on_where_it_waited_and_what_it_waits_for_reaches_it():
             await asyncio.sleep(0)
             seen.append("done")
 
-        begun = work()
-        awaited = begun.send(None)
+        rest = begun(work())
         loop.call_soon(first.set_result, 1)
         loop.call_soon(second.set_exception, ValueError("no"))
-        await carried_on(begun, awaited)
+        await rest
 
     asyncio.run(main())
     assert seen == [1, "done"]
@@ -45,8 +44,7 @@ def test_its_error_and_its_cancellation_are_the_tasks():
                 seen.append("cancelled")
                 raise
 
-        begun = work()
-        task = asyncio.ensure_future(wrapped(begun, begun.send(None)))
+        task = asyncio.ensure_future(wrapped(begun(work())))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -54,8 +52,18 @@ def test_its_error_and_its_cancellation_are_the_tasks():
         with pytest.raises(KeyError):
             await raised(KeyError("x"))
 
-    async def wrapped(begun, awaited):
-        await carried_on(begun, awaited)
+    async def wrapped(rest):
+        await rest
 
     asyncio.run(main())
     assert seen == ["cancelled"]
+
+
+def test_one_that_needs_no_more_is_done():
+    seen = []
+
+    async def work():
+        seen.append("done")
+
+    assert begun(work()) is None
+    assert seen == ["done"]

@@ -470,6 +470,7 @@ class TestOutput:
                 await turns(400)
                 connection = next(iter(server.hub._live))
                 assert connection._choked
+                assert connection._paused
                 assert connection._unread_octets < 1_000_000
                 assert len(session.got) < 20_000
                 client.writer.transport.resume_reading()  # type: ignore[attr-defined]
@@ -624,6 +625,32 @@ class TestRareMoments:
 
         run(work())
 
+    def test_octets_behind_a_broken_record_are_left_to_the_peer(self) -> None:
+        """The session may be long in coming to its end, and nobody reads them any more: memory must not grow."""
+
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                client.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                connection = next(iter(server.hub._live))
+                duplicate = socket.socket(fileno=os.dup(client.writer.get_extra_info("socket").fileno()))
+                duplicate.send(b"\x17\x03\x03\x00\x20" + b"z" * 32)
+                await until(lambda: bool(connection._deaf))
+                assert connection._paused
+                connection.data_received(b"z" * 1000)
+                assert connection._pipe is not None
+                assert connection._pipe._incoming.pending == 0
+                session.gate.set()
+                assert (await server.record())["outcome"] == "connection lost"
+                duplicate.close()
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
     def test_the_server_ends_in_the_middle_of_a_handshake(self) -> None:
         async def work() -> None:
             async with serving() as server:
@@ -665,8 +692,8 @@ class TestGoodbye:
             async with serving("lmtp") as server:
                 client = await Client.plain(server.port)
                 await client.line()
-                client.send(b"QUIT\r\n")
-                assert await client.rest() == b"+OK bye\r\n"
+                server.advance(602)
+                assert await client.rest() == b"-ERR too slow\r\n"
                 await server.record()
                 await turns()
                 client.send(b"NOISE that nobody reads\r\n")
@@ -674,6 +701,18 @@ class TestGoodbye:
                 server.advance(1)
                 assert len(server.hub) == 1
                 server.advance(2.5)
+                await server.nobody()
+                await client.close()
+
+        run(work())
+
+    def test_who_was_answered_to_the_end_is_not_waited_for(self) -> None:
+        async def work() -> None:
+            async with serving("lmtp") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                client.send(b"QUIT\r\n")
+                assert await client.rest() == b"+OK bye\r\n"
                 await server.nobody()
                 await client.close()
 

@@ -10,7 +10,7 @@ def test_a_refused_session_says_its_line_and_nothing_else() -> None:
         assert session.machine.data_to_send() == b"-ERR full\r\n"
         assert session.machine.data_to_send() == b""
         session.machine.receive_data(b"USER x\r\n")
-        await session.advance()
+        assert session.advance() is None
         await session.secured()
         session.timed_out()
         session.shutting_down()

@@ -15,7 +15,7 @@ def maildrop(**changes):
 
 def test_positions():
     drop = Drop(maildrop(), utf8=False)
-    assert (len(drop), drop.mailbox_id, drop.position(2), drop.blob(1)) == (2, 5, 1, 91)
+    assert (len(drop), drop.mailbox_id, drop.position(2), drop.blobs[1]) == (2, 5, 1, 91)
     drop.mark(1)
     for number, text in ((0, texts.NO_MESSAGE), (3, texts.NO_MESSAGE), (2, texts.IS_MARKED)):
         with pytest.raises(RefusedError) as refused:

@@ -70,7 +70,7 @@ def test_a_long_line_is_reported_once_and_not_kept():
         framer.next_line()
     framer.feed(b"x" * 1000)
     assert framer.next_line() is None
-    assert not framer.holds
+    assert not framer.held
     framer.feed(b"x\r\nSTAT\r\n")
     assert framer.next_line() == b"STAT"
 
@@ -90,7 +90,7 @@ def test_take_gives_what_is_left():
     framer.feed(b"+OK\r\nbody")
     framer.next_line()
     assert framer.take() == b"body"
-    assert not framer.holds
+    assert not framer.held
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 
 from gatepost.pop3 import commands as c
-from gatepost.pop3 import texts
+from gatepost.pop3 import parse, texts
 from gatepost.pop3.grammar import AUTH_LIMIT, BACKLOG
 from gatepost.pop3.machine import LEGAL, Machine, State
 from gatepost.pop3.replies import voice
@@ -45,6 +45,41 @@ def test_half_a_line_is_no_command_yet():
     assert events(m, b"CA") == []
     assert events(m, b"PA\r\nUTF") == [c.Capa()]
     assert events(m, b"8\r\n") == [c.Utf8()]
+
+
+@pytest.mark.parametrize("state", [State.AUTHORIZATION, State.TRANSACTION, State.CLOSED], ids=lambda state: state.name)
+def test_a_segment_that_is_one_usual_command_means_what_its_octets_mean(state):
+    for line, command in parse.USUAL.items():
+        whole, pieces = machine(state), machine(state)
+        whole.reads = pieces.reads = state is not State.CLOSED
+        assert parse.command(line[:-2]) == command
+        assert events(whole, line) == [event for i in range(len(line)) for event in events(pieces, line[i : i + 1])]
+        assert whole.data_to_send() == pieces.data_to_send()
+
+
+def test_usual_commands_keep_their_place_among_the_others():
+    m = machine(State.TRANSACTION)
+    m.receive_data(b"STAT\r\n")
+    m.receive_data(b"NOOP\r\n")
+    m.receive_data(b"RETR 1\r\nRE")
+    m.receive_data(b"STAT\r\n")
+    assert [m.next_event(), m.next_event(), m.next_event()] == [c.Stat(), c.Noop(), c.Retr(1)]
+    assert m.next_event() is None
+    assert m.data_to_send().startswith(b"-ERR ")
+
+
+def test_a_usual_command_is_shown_too():
+    seen = []
+    m = machine(State.TRANSACTION, shown=lambda side, line: seen.append((side, line)))
+    assert events(m, b"STAT\r\n") == [c.Stat()]
+    assert seen == [("C", "STAT")]
+
+
+def test_nothing_is_read_after_the_end_not_even_what_was_usual():
+    m = machine(State.TRANSACTION)
+    m.receive_data(b"STAT\r\n")
+    m.close()
+    assert m.next_event() is None
 
 
 def test_every_command_is_legal_somewhere():
