@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,30 @@ from msgspec.structs import replace
 from gatepost import app
 from gatepost.app import crew as crew_module
 from gatepost.app import engine as engine_module
+from gatepost.app import site as site_module
 from gatepost.app.crew import ServerCrew, WorkerGeneration
 from gatepost.app.embedded import serve_in_process
 from gatepost.app.engine import SqliteEngine
-from gatepost.config.settings import Server, ServiceSettings, Settings
-from gatepost.errors import CertificateError, ConfigError, NoSuchDomainError, StoreUnavailableError
+from gatepost.config.settings import Limits, Server, ServiceSettings, Settings
+from gatepost.errors import CertificateError, ConfigError, GatepostError, NoSuchDomainError, StoreUnavailableError
 from gatepost.identity.admin import create_account
 from gatepost.net.child import DRAIN, Channel
+from gatepost.net.hub import Hub
 from gatepost.net.log import Log
-from gatepost.net.places import bindable, hostnames, tls_files
+from gatepost.net.places import SERVICE_FILES, SUPERVISOR_ONLY, bindable, ensure_certificate, hostnames, tls_files
 from gatepost.net.privileges import Identity
 from gatepost.net.status import StatusFile, read_status
 from gatepost.net.supervisor import Process
 from gatepost.net.systemd import Notifier
+from gatepost.net.tls import TICKET_KEYS_LIVE, TlsContexts
 from gatepost.ports import BY_NAME, Listener
+from gatepost.store.api import Health
 from gatepost.store.commands import CreateDomain, RemoveDomain
+from gatepost.store.generation import Generation
+from gatepost.store.locks import FileMaildropLocks
 from gatepost.store.memory import MemoryStore
 from gatepost.store.sqlite.local import open_local
+from gatepost.store.sqlite.migrate import steps
 
 
 @pytest.fixture
@@ -97,10 +105,62 @@ def test_what_root_makes_goes_to_the_owner(settings: Settings) -> None:
     directory.mkdir()
     os.chown(directory, 4242, 4242)
     SqliteEngine().secret(settings)
-    (directory / "first-login.txt").write_text("root's")
+    (directory / "tls").mkdir()
     SqliteEngine().secret(settings)
     assert (directory / "secret").stat().st_uid == 4242
-    assert (directory / "first-login.txt").stat().st_uid == 0
+    assert (directory / "tls").stat().st_uid == 0
+
+
+def test_every_file_of_the_service_is_known_by_name(settings: Settings, tmp_path: Path) -> None:
+    """Those that root makes are given away by name: one that is not on the list would stay root's."""
+    directory = Path(settings.server.data)
+
+    async def work() -> None:
+        async with SqliteEngine().store(settings) as store:
+            await create_account(store, settings, b"s" * 32, "a@example.test", "a good password", create_domain=True)
+        async with SqliteEngine().maintenance(settings) as maintenance:
+            await maintenance.backup(str(tmp_path / "copy"), lambda *_: None)
+            look()
+
+    def look() -> None:
+        seen.update(entry.name for entry in directory.iterdir())
+
+    seen: set[str] = set()
+    SqliteEngine().secret(settings)
+    ensure_certificate(settings)
+    uvloop.run(work())
+    StatusFile(directory).close()
+    FileMaildropLocks(directory).close()
+    Generation.shared(directory).close()
+    look()
+    unknown = {name for name in seen if not any(fnmatchcase(name, pattern) for pattern in SERVICE_FILES)}
+    assert unknown == set(SUPERVISOR_ONLY)
+    assert {"store.db-wal", "store.db-shm"} <= seen
+
+
+def test_an_inspection_makes_nothing(settings: Settings) -> None:
+    assert uvloop.run(SqliteEngine().inspect(settings)) == Health(present=False, newest=len(steps()))
+    assert not Path(settings.server.data).exists()
+
+
+def test_an_inspection_raises_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    Path(settings.server.data).mkdir()
+    monkeypatch.setattr(engine_module, "health", refuse)
+    found = uvloop.run(SqliteEngine().inspect(settings))
+    assert found.present
+    assert "as its owner, or as root" in found.problem
+
+
+def test_an_inspection_sees_the_store(settings: Settings) -> None:
+    async def work() -> Health:
+        async with SqliteEngine().store(settings) as store:
+            await store.execute(CreateDomain("example.test"))
+        return await SqliteEngine().inspect(settings)
+
+    assert uvloop.run(work()).domains == ("example.test",)
 
 
 def test_the_secret_is_made_once(settings: Settings) -> None:
@@ -170,10 +230,23 @@ class Rig:
         self.config = tmp_path / "gatepost.toml"
         self.lines: list[bytes] = []
         self.ready = 0
+        self.now = 1000.0
+        self.inherited: list[socket.socket] = []
         self.status = StatusFile(self.directory)
         log = Log("text", self.lines.append, stamped=False)
         self.crew = ServerCrew(
-            settings, self.config, b"s" * 32, None, log, Notifier({}), self.status, [], None, lambda s: s, self.on_ready
+            settings,
+            self.config,
+            b"s" * 32,
+            None,
+            log,
+            Notifier({}),
+            self.status,
+            self.inherited,
+            None,
+            lambda s: s,
+            self.on_ready,
+            lambda: self.now,
         )
 
     def on_ready(self) -> None:
@@ -273,9 +346,129 @@ def test_replaced_certificates_are_noticed(rig: Rig, settings: Settings) -> None
     assert not rig.crew.changed()
     tls_files(settings).certificate.unlink()
     assert rig.crew.changed()
-    rig.crew._renewal = 0.0
+    rig.now += crew_module.RENEWAL_EVERY
     assert rig.crew.changed(), "the local authority has issued a new one"
     assert tls_files(settings).certificate.exists()
+
+
+def test_a_certificate_that_changes_while_it_is_read_is_noticed(
+    rig: Rig, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = TlsContexts.reload
+
+    def read(contexts: TlsContexts, *arguments: Any, **named: Any) -> Any:
+        loaded = real(contexts, *arguments, **named)
+        tls_files(settings).certificate.touch()
+        return loaded
+
+    monkeypatch.setattr(TlsContexts, "reload", read)
+    rig.crew.prepare()
+    rig.crew.load()
+    assert rig.crew.changed()
+    assert not rig.crew.changed()
+
+
+def test_authorities_of_clients_are_watched(rig: Rig, settings: Settings, tmp_path: Path, port: int) -> None:
+    ensure_certificate(settings)
+    clients = tmp_path / "clients.pem"
+    clients.write_bytes(tls_files(settings).authority.read_bytes())
+    rig.write(f'[service.pop3s]\nport = {port}\naddresses = ["127.0.0.1"]\nclient_ca = "{clients}"\n')
+    rig.crew.load()
+    assert not rig.crew.changed()
+    clients.touch()
+    assert rig.crew.changed()
+
+
+def test_ticket_keys_do_not_live_for_ever(rig: Rig, port: int) -> None:
+    rig.write(f'[service.pop3s]\nport = {port}\naddresses = ["127.0.0.1"]\n')
+    first = rig.crew.load()
+    rig.now += TICKET_KEYS_LIVE - 1
+    assert not rig.crew.changed()
+    assert rig.crew.load().plan.contexts is first.plan.contexts
+    rig.now += 1
+    assert rig.crew.changed()
+    assert not rig.crew.changed(), "should that reload fail, the next comes later"
+    rig.now += crew_module.RENEWAL_EVERY
+    assert rig.crew.changed()
+    second = rig.crew.load()
+    assert second.plan.contexts is not first.plan.contexts
+    assert sockets(second) == sockets(first)
+    assert not rig.crew.changed()
+    rig.now += TICKET_KEYS_LIVE
+    assert rig.crew.changed()
+
+
+def test_a_reload_that_fails_changes_nothing(rig: Rig, port: int) -> None:
+    rig.crew.prepare()
+    old = rig.crew.load()
+    rig.crew._scoreboard.begin(0, 999_999_999)
+    old.plan.tally.bind_worker(0)
+    for _ in range(old.plan.settings.limits.connections_per_account):
+        assert old.plan.tally.enter(1)
+    certificate = '[[tls.certificate]]\nfile = "missing.pem"\n'
+    service = f'[service.pop3s]\nport = {port}\naddresses = ["127.0.0.1"]\n'
+    rig.write(f"{service}[limits]\nconnections_per_account = 7\n{certificate}")
+    with pytest.raises(CertificateError):
+        rig.crew.load()
+    rig.crew.tick([], "running")
+    assert old.plan.tally.enter(1), "the dead worker's sessions were taken back from the counts that are in use"
+
+
+def test_a_reload_that_is_taken_back_leaves_counts_and_policy(rig: Rig, port: int) -> None:
+    """Its workers did not start; the next reload goes on from what serves."""
+    rig.crew.prepare()
+    old = rig.crew.load()
+    service = f'[service.pop3s]\nport = {port}\naddresses = ["127.0.0.1"]\n'
+    rig.write(f'{service}[tls]\nminimum = "TLSv1.3"\n[limits]\nconnections_per_address = 7\n')
+    rig.crew.load().abandon()
+    rig.write(service)
+    new = rig.crew.load()
+    assert new.plan.tally is old.plan.tally
+    assert new.plan.contexts is old.plan.contexts
+
+
+def test_places_are_given_back_before_they_are_used_again(rig: Rig, port: int) -> None:
+    board = rig.crew._scoreboard
+    rig.write(f'[service.pop3s]\nport = {port}\naddresses = ["127.0.0.1"]\n')
+    rig.crew.prepare()
+    generations = [rig.crew.load()]
+    while len(board.owners()) + 4 <= board.rows:
+        for place in generations[-1].places:
+            board.begin(place, 1000 + place)
+        generations.append(rig.crew.load())
+        generations[-2].abandon()
+    for place in generations[-1].places:
+        board.begin(place, 1000 + place)
+    assert len({place for each in generations for place in each.places}) == board.rows
+    assert generations[-1].room == board.rows - 4
+    with pytest.raises(GatepostError, match="go on with open sessions"):
+        rig.crew.load()
+    assert not rig.crew.changed()
+    rig.now += crew_module.AGAIN_AFTER
+    assert rig.crew.changed()
+    for place in generations[0].places:
+        board.end(place, 1000 + place)
+    assert rig.crew.load().places == generations[0].places
+
+
+def test_many_more_workers_need_a_restart(rig: Rig) -> None:
+    rig.crew.prepare()
+    rig.crew.load()
+    most = rig.crew._scoreboard.rows // 4
+    rig.write(f"workers = {most + 1}\n")
+    with pytest.raises(ConfigError, match=f"more than {most} need a restart"):
+        rig.crew.load()
+
+
+def test_too_few_open_files_are_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[bytes] = []
+    log = Log("text", lines.append, stamped=False)
+    monkeypatch.setattr(crew_module, "room_for_connections", lambda: settings.limits.connections)
+    crew_module._warn(settings, log)
+    assert lines == []
+    monkeypatch.setattr(crew_module, "room_for_connections", lambda: 16)
+    crew_module._warn(settings, log)
+    assert b"takes 16 connections at a time, in place of `limits.connections` = 20000: allow more" in lines[0]
 
 
 def test_the_state_is_published(rig: Rig, port: int) -> None:
@@ -336,6 +529,7 @@ def test_without_ipv6_the_wildcard_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     assert bindable(rows) == tuple(rows)
     monkeypatch.setattr(socket, "socket", none)
     assert [each.address for each in bindable(rows)] == ["0.0.0.0", "::1"]
+    assert bindable(rows[1:2]) == tuple(rows[1:2]), "nothing else was asked for: to bind it will say why it cannot be"
 
 
 # -- Embedded -----------------------------------------------------------------------------------------------
@@ -375,6 +569,27 @@ def test_the_whole_server_runs_in_one_loop(settings: Settings) -> None:
     assert records[0]["user"] == "alice@example.test"
 
 
+@pytest.mark.parametrize(("room", "most"), [(2, 2), (1_000_000, 20_000)])
+def test_connections_leave_open_files_to_the_store(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, room: int, most: int
+) -> None:
+    """The system's limit counts where it is lower than ours, less what a worker itself needs."""
+    limits: list[Limits] = []
+
+    def hub(**named: Any) -> Hub:
+        limits.append(named["limits"])
+        return Hub(**named)
+
+    monkeypatch.setattr(site_module, "room_for_connections", lambda: room)
+    monkeypatch.setattr(site_module, "Hub", hub)
+
+    async def work() -> None:
+        async with serve_in_process(settings, MemoryStore(), ()):
+            assert limits == [replace(settings.limits, connections=most)]
+
+    uvloop.run(work())
+
+
 # -- What the children run, without becoming somebody else --------------------------------------------------
 
 
@@ -411,6 +626,42 @@ def test_a_worker_keeps_its_own_sockets_only(rig: Rig, tame: list[Any], monkeypa
     assert len(seen) == 1
     assert rig.crew._scoreboard.owners() == {}
     assert [each.fileno() for each in sockets(generation)] == [-1, -1], "one by the site, the other at once"
+    ours.close()
+    theirs.close()
+
+
+def test_a_socket_for_both_families_is_accepted_on_once(
+    rig: Rig, settings: Settings, tame: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What systemd makes of `ListenStream=995` serves the rows of 0.0.0.0 and of [::]."""
+    asyncio.run(open_local(rig.directory).close())
+    dual = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    rig.inherited.append(dual)
+    service = f"[service.pop3s]\nport = {dual.getsockname()[1]}\n"
+    rig.write(f'{service}[[tls.certificate]]\nfile = "missing.pem"\n')
+    with pytest.raises(CertificateError):
+        rig.crew.load()
+    rig.write(service)
+    generation = rig.crew.load()
+    assert [row.sockets for row in generation.rows] == [(dual,), (dual,)]
+    assert [row.sockets for row in rig.crew.load().rows] == [(dual,), (dual,)]
+    for each in list(rig.crew._generations)[1:]:
+        each.abandon()
+    assert dual.fileno() >= 0
+    seen: list[Any] = []
+
+    def serve(channel: Channel, open_site: Any) -> int:
+        async def work() -> int:
+            async with open_site() as site:
+                seen.extend(acceptor._listening for acceptor in site.acceptors)
+            return 5
+
+        return uvloop.run(work())
+
+    monkeypatch.setattr(crew_module, "run_worker", serve)
+    ours, theirs = socket.socketpair()
+    generation.workers[1].run(Channel(theirs, 77))
+    assert seen == [dual]
     ours.close()
     theirs.close()
 
@@ -471,7 +722,7 @@ def test_renewal_that_fails_is_logged(rig: Rig, monkeypatch: pytest.MonkeyPatch)
 
     rig.crew.prepare()
     rig.crew.load()
-    rig.crew._renewal = 0.0
+    rig.now += crew_module.RENEWAL_EVERY
     monkeypatch.setattr(crew_module, "ensure_certificate", refuse)
     assert not rig.crew.changed()
     assert rig.lines == [b"gatepost: the local certificate was not renewed: the disk is full\n"]

@@ -25,11 +25,11 @@ from gatepost.app.site import Counters, Plan, open_site
 from gatepost.config.listeners import live, may_bind_low_ports
 from gatepost.config.load import load as read_settings
 from gatepost.config.settings import Settings
-from gatepost.errors import CertificateError, ConfigError
+from gatepost.errors import CertificateError, ConfigError, GatepostError
 from gatepost.net.child import Channel, Job
 from gatepost.net.listener import OpenListener, open_listeners
 from gatepost.net.log import Log, LogHandler
-from gatepost.net.places import SUPERVISOR_ONLY, bindable, data_directory, ensure_certificate
+from gatepost.net.places import SERVICE_FILES, bindable, data_directory, ensure_certificate
 from gatepost.net.privileges import (
     Identity,
     become,
@@ -39,13 +39,15 @@ from gatepost.net.privileges import (
     die_with,
     hand_over,
     keep_for_supervisor,
+    room_for_connections,
 )
 from gatepost.net.scoreboard import Scoreboard
 from gatepost.net.shared_tally import SharedTally
-from gatepost.net.status import CertificateStatus, ListenerStatus, ProcessStatus, Status, StatusFile
+from gatepost.net.status import MOST_LIMITED, CertificateStatus, ListenerStatus, ProcessStatus, Status, StatusFile
 from gatepost.net.supervisor import Process, Supervisor
-from gatepost.net.systemd import Inherited, Notifier, inherited_sockets
-from gatepost.net.tls import TlsContexts
+from gatepost.net.systemd import Notifier, inherited_sockets
+from gatepost.net.tally import Limited
+from gatepost.net.tls import TICKET_KEYS_LIVE, TlsContexts
 from gatepost.net.trace import Trace
 from gatepost.net.watch import Watch
 from gatepost.net.worker import Site, run_worker
@@ -59,6 +61,10 @@ GENERATIONS: Final = 8
 """Places for workers, as a multiple of their number: sessions that outlive a reload keep theirs."""
 RENEWAL_EVERY: Final = 3600.0
 """Seconds between looks whether the local authority's certificate is due for renewal."""
+AGAIN_AFTER: Final = 60.0
+"""Seconds until a reload is tried again for which there were no places left: draining workers give theirs back."""
+LIMITED_EVERY: Final = 3.0
+"""Seconds between looks at whom the limits hold up: 2 ms each while there are failed logins."""
 PRELOADED: Final = ("app", "config", "identity", "mime", "net", "pop3", "sasl", "store", "store.sqlite")
 """Rooms whose every module is imported before the fork: afterwards their files may be out of reach."""
 
@@ -78,6 +84,7 @@ def run(
     log = Log(settings.server.log)
     LogHandler(log).install()
     confine()
+    _warn(settings, log)
     directory = data_directory(settings)
     status = StatusFile(directory)
     try:
@@ -99,6 +106,16 @@ def run(
         notifier.close()
 
 
+def _warn(settings: Settings, log: Log) -> None:
+    """Of a limit of the system that counts in place of ours."""
+    most, room = settings.limits.connections, room_for_connections()
+    if room < most:
+        log.event(
+            f"the system allows so few open files that a worker takes {room} connections at a time, in place of "
+            f"`limits.connections` = {most}: allow more (LimitNOFILE= in the unit, ulimit -n), or lower the limit"
+        )
+
+
 def _log_lines(log: Log, text: str) -> None:
     for line in text.splitlines():
         log.event(line)
@@ -109,7 +126,7 @@ def _identity(settings: Settings) -> Identity | None:
     directory = data_directory(settings)
     identity = choose_identity(settings.server.user, directory)
     if identity is not None:
-        hand_over(identity, directory, keep=SUPERVISOR_ONLY)
+        hand_over(identity, directory, SERVICE_FILES)
     if not can_use(identity, directory):
         name = identity.name if identity else f"number {os.geteuid()}"
         raise ConfigError(
@@ -139,6 +156,9 @@ class WorkerGeneration:
     plan: Plan
     workers: Sequence[Job]
     drain_seconds: float
+    room: int
+    places: Sequence[int]
+    """Rows of the scoreboard, one for each worker."""
     rows: tuple[OpenListener, ...]
     release: Callable[[WorkerGeneration], None]
 
@@ -159,10 +179,11 @@ class ServerCrew:
         log: Log,
         notifier: Notifier,
         status: StatusFile,
-        inherited: Sequence[Inherited],
+        inherited: Sequence[socket.socket],
         trace: Trace | None,
         adjust: Callable[[Settings], Settings],
         on_ready: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._prepared: WorkerGeneration | None = None
@@ -173,18 +194,21 @@ class ServerCrew:
         self._log = log
         self._notifier = notifier
         self._status = status
-        self._inherited = [each.socket for each in inherited]
+        self._inherited = inherited
         self._trace = trace
         self._adjust = adjust
         self._on_ready = on_ready
         self._started = time.time()
-        self._contexts: TlsContexts | None = None
-        self._tally: SharedTally | None = None
         self._scoreboard = Scoreboard(max(32, GENERATIONS * _count(settings)))
         self._watch = Watch(())
-        self._renewal = time.monotonic() + RENEWAL_EVERY
+        self._clock = clock
+        self._renewal = clock() + RENEWAL_EVERY
+        self._keys_end = self._due = 0.0
+        """When the ticket keys are too old, and when a reload is due for that or another reason of our own."""
         self._generations: list[WorkerGeneration] = []
         self._published: Status | None = None
+        self._limited: list[Limited] = []
+        self._limited_due = 0.0
 
     # -- Processes ------------------------------------------------------------------------------------------
 
@@ -202,11 +226,12 @@ class ServerCrew:
     def _run_worker(self, plan: Plan, rows: Sequence[OpenListener], number: int, place: int, channel: Channel) -> int:
         become(self._identity)
         die_with(channel.supervisor)
-        sockets = [(row.listener, each) for row in rows for each in _share(row.sockets, number, plan.workers)]
-        self._close_listeners([each for _, each in sockets])
+        mine = {each: row.listener for row in reversed(rows) for each in _share(row.sockets, number, plan.workers)}
+        sockets = [(listener, each) for each, listener in mine.items()]  # one socket may serve two rows: once accepted
+        self._close_listeners(mine)
         return run_worker(channel, partial(self._open_site, plan, place, sockets))
 
-    def _close_listeners(self, but: Sequence[socket.socket]) -> None:
+    def _close_listeners(self, but: Iterable[socket.socket]) -> None:
         """In a child: a port that nobody serves any more refuses clients only when every copy is closed."""
         listening = {each for generation in self._generations for row in generation.rows for each in row.sockets}
         for each in listening.union(self._inherited).difference(but):
@@ -253,6 +278,7 @@ class ServerCrew:
             raise ConfigError("`server.data` has changed: that needs a restart, not a reload.")
         workers = _count(settings)
         listeners = bindable(live(settings, privileged=may_bind_low_ports()))
+        places = self._take_places(workers)
         rows = self._open(listeners, workers, settings.pop3.lease)
         try:
             plan = self._plan(settings, listeners, workers)
@@ -260,14 +286,31 @@ class ServerCrew:
             self._close_unused(rows)
             raise
         jobs = [
-            Job(f"worker {number + 1}", partial(self._run_worker, plan, rows, number, self._scoreboard.take_row()))
-            for number in range(workers)
+            Job(f"worker {number + 1}", partial(self._run_worker, plan, rows, number, place))
+            for number, place in enumerate(places)
         ]
-        generation = WorkerGeneration(plan, jobs, settings.server.drain, tuple(rows), self._release)
+        room = self._scoreboard.rows - 2 * workers  # there may be as many again that begin with the next reload
+        generation = WorkerGeneration(plan, jobs, settings.server.drain, room, places, tuple(rows), self._release)
         self._generations.append(generation)
+        self._due = self._keys_end
         gc.collect()
         gc.freeze()
         return generation
+
+    def _take_places(self, workers: int) -> list[int]:
+        """Rows of the scoreboard for new workers. Raises GatepostError where those that retire have too many still."""
+        most = self._scoreboard.rows // 4
+        if workers > most:
+            raise ConfigError(f"`server.workers` = {workers}: more than {most} need a restart, not a reload.")
+        reserved = {place for each in self._generations for place in each.places}
+        places = self._scoreboard.take_rows(workers, reserved)
+        if places is None:
+            self._due = self._clock() + AGAIN_AFTER
+            raise GatepostError(
+                "too many workers of earlier reloads go on with open sessions: the oldest are being ended, "
+                f"and in {AGAIN_AFTER:g} s the reload is tried again"
+            )
+        return places
 
     def _open(self, listeners: Sequence[Listener], workers: int, lease: float) -> list[OpenListener]:
         """Sockets for all rows: those that are open already, whatever generation opened them, and new ones."""
@@ -275,19 +318,19 @@ class ServerCrew:
             (row.listener.address, row.listener.port): row.sockets for each in self._generations for row in each.rows
         }
         new = [each for each in listeners if (each.address, each.port) not in known]
-        adopted = [each for each in self._inherited if each.fileno() >= 0]
-        opened = open_listeners(new, copies=workers, lease=lease, adopted=adopted)
+        opened = open_listeners(new, copies=workers, lease=lease, adopted=self._inherited)
         known |= {(row.listener.address, row.listener.port): row.sockets for row in opened}
         return [OpenListener(each, known[each.address, each.port]) for each in listeners]
 
     def _plan(self, settings: Settings, listeners: tuple[Listener, ...], workers: int) -> Plan:
-        if self._tally is None or settings.limits != self._generations[-1].plan.settings.limits:
-            self._tally = SharedTally(settings.limits, self._scoreboard.rows)
+        old = self._generations[-1].plan if self._generations else None
         return Plan(
             settings=settings,
             secret=self._secret,
             contexts=self._make_contexts(settings, listeners),
-            tally=self._tally,
+            tally=old.tally
+            if old and old.settings.limits == settings.limits
+            else SharedTally(settings.limits, self._scoreboard.rows),
             listeners=listeners,
             report=Log(settings.server.log).connection,
             notice=self._log.event,
@@ -296,21 +339,26 @@ class ServerCrew:
         )
 
     def _make_contexts(self, settings: Settings, listeners: Iterable[Listener]) -> TlsContexts:
-        """Those that are there, with certificates read anew, so that tickets stay good; new ones if policy changed."""
+        """Those that are there, with certificates read anew, so that tickets stay good; new ones if policy changed, or
+        if the ticket keys are too old.
+        """
         files = settings.tls.certificate or (ensure_certificate(settings).pair,)
         client_cas = {"", *(each.client_ca for each in listeners)}
-        self._watch = Watch(path for pair in files for path in (pair.file, pair.key) if path)
+        # From before they are read: what changes meanwhile is noticed.
+        self._watch = Watch(
+            path for path in (*(name for pair in files for name in (pair.file, pair.key)), *client_cas) if path
+        )
         old = self._generations[-1].plan if self._generations else None
         same = old and (old.settings.tls.minimum, {"", *(each.client_ca for each in old.listeners)}) == (
             settings.tls.minimum,
             client_cas,
         )
-        if self._contexts is None or not same:
-            self._contexts = TlsContexts(files, minimum=settings.tls.minimum, client_cas=client_cas)
-        else:
-            self._contexts.reload(files)
-        self._watch = Watch(self._contexts.paths)
-        return self._contexts
+        if old and same and self._clock() < self._keys_end:
+            old.contexts.reload(files)
+            return old.contexts
+        contexts = TlsContexts(files, minimum=settings.tls.minimum, client_cas=client_cas)
+        self._keys_end = self._clock() + TICKET_KEYS_LIVE
+        return contexts
 
     def _release(self, generation: WorkerGeneration) -> None:
         self._generations.remove(generation)
@@ -318,6 +366,7 @@ class ServerCrew:
 
     def _close_unused(self, rows: Iterable[OpenListener]) -> None:
         used = {each for generation in self._generations for row in generation.rows for each in row.sockets}
+        used.update(self._inherited)  # nobody could bind those again
         for row in rows:
             for each in row.sockets:
                 if each not in used:
@@ -325,7 +374,7 @@ class ServerCrew:
 
     def changed(self) -> bool:
         """See `Crew`. Once an hour also renews the local authority's certificate, if it is due."""
-        now = time.monotonic()
+        now = self._clock()
         settings = self._generations[-1].plan.settings
         if now >= self._renewal and not settings.tls.certificate:
             self._renewal = now + RENEWAL_EVERY
@@ -333,7 +382,10 @@ class ServerCrew:
                 ensure_certificate(settings)
             except CertificateError as error:
                 self._log.event(f"the local certificate was not renewed: {error}")
-        return self._watch.changed()
+        due = now >= self._due
+        if due:
+            self._due = now + RENEWAL_EVERY  # should it fail
+        return self._watch.changed() or due
 
     # -- News -----------------------------------------------------------------------------------------------
 
@@ -365,14 +417,20 @@ class ServerCrew:
         for place, pid in self._scoreboard.owners().items():
             if pid not in live:
                 self._scoreboard.end(place, pid)
-                if self._tally is not None:
-                    self._tally.forget_worker(place)
+                for tally in self._tallies():
+                    tally.forget_worker(place)
         self._publish(processes, state, live)
+
+    def _tallies(self) -> set[SharedTally]:
+        """More than one while a reload that changes limits goes on."""
+        tallies = (generation.plan.tally for generation in self._generations)
+        return {each for each in tallies if isinstance(each, SharedTally)}
 
     def _publish(self, processes: Sequence[Process], state: str, live: set[int]) -> None:
         rows = self._generations[-1].rows if self._generations else ()
-        loaded = self._contexts.loaded if self._contexts else ()
+        loaded = self._generations[-1].plan.contexts.loaded if self._generations else ()
         totals = self._scoreboard.totals(live)
+        limited = self._look_at_limited()
         status = Status(
             version=__version__,
             state=state,
@@ -386,10 +444,18 @@ class ServerCrew:
             connections=totals.connections,
             accepted=totals.accepted,
             user=self._identity.name if self._identity else "",
+            limited=tuple(limited[:MOST_LIMITED]),
+            limited_in_all=len(limited),
         )
         if status != self._published:
             self._status.update(status)
             self._published = status
+
+    def _look_at_limited(self) -> list[Limited]:
+        if self._clock() >= self._limited_due:
+            self._limited = [each for tally in self._tallies() for each in tally.limited(time.time())]
+            self._limited_due = self._clock() + LIMITED_EVERY
+        return self._limited
 
 
 def _end_when_told(channel: Channel) -> None:

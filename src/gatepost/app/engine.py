@@ -11,9 +11,10 @@ from typing import Final
 
 from gatepost.config.settings import Settings
 from gatepost.errors import ConfigError, StoreUnavailableError
-from gatepost.net.places import LAST_BACKUP, SECRET, SUPERVISOR_ONLY, data_directory
+from gatepost.net.places import LAST_BACKUP, SECRET, SERVICE_FILES, data_directory
 from gatepost.net.privileges import choose_identity, hand_over
-from gatepost.store.api import Finding, Maintenance, Store
+from gatepost.store.api import Finding, Health, Maintenance, Store
+from gatepost.store.health import health
 from gatepost.store.remote import RemoteStore, open_remote
 from gatepost.store.socket_path import connected_socket
 from gatepost.store.sqlite import backup as backups
@@ -43,6 +44,17 @@ class SqliteEngine:
         directory = data_directory(settings)
         with _in_the_owners_name(directory):
             backups.restore(backup, directory)
+
+    async def inspect(self, settings: Settings, accounts: Sequence[int] = ()) -> Health:
+        """See `Engine`."""
+        directory = data_directory(settings)
+        if not directory.is_dir():
+            return await health(directory)
+        try:
+            with _in_the_owners_name(directory):
+                return await health(directory, accounts)
+        except StoreUnavailableError as error:
+            return Health(present=True, problem=str(error))
 
     def secret(self, settings: Settings) -> bytes:
         """See `Engine`."""
@@ -102,7 +114,7 @@ def _in_the_owners_name(directory: Path) -> Iterator[None]:
         if os.geteuid() == 0 and directory.exists() and directory.stat().st_uid != 0:
             owner = choose_identity("", directory)
             if owner is not None:
-                hand_over(owner, directory, keep=SUPERVISOR_ONLY)
+                hand_over(owner, directory, SERVICE_FILES)
 
 
 def _secret(file: Path) -> bytes:

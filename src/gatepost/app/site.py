@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from gatepost.config.settings import Settings
 from gatepost.identity.authenticator import StoreAuthenticator
 from gatepost.identity.hasher import Hasher
@@ -16,6 +18,7 @@ from gatepost.net.acceptor import Acceptor
 from gatepost.net.doors import Words
 from gatepost.net.entrance import Entrance
 from gatepost.net.hub import Hub
+from gatepost.net.privileges import room_for_connections
 from gatepost.net.tally import Tally
 from gatepost.net.tls import TlsContexts
 from gatepost.net.worker import Site
@@ -84,7 +87,7 @@ async def open_site(
     )
     hub = Hub(
         tally=plan.tally,
-        limits=settings.limits,
+        limits=replace(settings.limits, connections=min(settings.limits.connections, room_for_connections())),
         report=plan.report,
         notice=plan.notice,
         opened=counters.opened,

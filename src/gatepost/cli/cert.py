@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -14,16 +13,14 @@ from gatepost.cli import output
 from gatepost.cli.environment import Environment
 from gatepost.config.listeners import live, may_bind_low_ports
 from gatepost.config.settings import Settings
+from gatepost.doctor.own.upgrade import UPGRADES
 from gatepost.errors import CertificateError
 from gatepost.net.certificates import Loaded, load
 from gatepost.net.places import tls_files
-from gatepost.net.probe import ProbeError, Upgrade, probe
-from gatepost.pop3.client import Answer, Client, Greeting
-from gatepost.pop3.commands import Stls
+from gatepost.net.probe import ProbeError, probe
 from gatepost.ports import Listener, TlsMode
 
 DAY: Final = 86_400
-_LINE: Final = 512
 
 app = typer.Typer(help="Certificates.", no_args_is_help=True)
 
@@ -90,7 +87,7 @@ def _names(configured: Sequence[Loaded]) -> list[str]:
 def _look(listener: Listener, name: str, configured: Sequence[Loaded]) -> Row:
     service = listener.service
     try:
-        served = probe(listener, name, _UPGRADES.get(service.protocol))
+        served = probe(listener, name, UPGRADES.get(service.protocol))
     except ProbeError as error:
         return Row(service.name, listener.where, name, problem=str(error))
     certificate = served.certificate
@@ -129,26 +126,3 @@ def _lines(row: Row) -> Iterator[tuple[str, str]]:
     yield "agreed", row.tls
     yield "SHA-256", row.fingerprint
     yield "configured", "yes" if row.as_configured else "NO: not what the files hold now; reload the server (SIGHUP)"
-
-
-def _upgrade_pop3(connected: socket.socket) -> None:
-    """RFC 2595 §4. Raises ProbeError, OSError."""
-    client = Client()
-    while True:
-        match client.next_event():
-            case Greeting():
-                client.send(Stls())
-                connected.sendall(client.data_to_send())
-            case Answer(status=status) if status.ok:
-                return
-            case Answer():
-                raise ProbeError("the server refused STLS")
-            case _:
-                data = connected.recv(_LINE)
-                if not data:
-                    raise ProbeError("the server closed the connection before TLS")
-                client.receive_data(data)
-
-
-_UPGRADES: Final[dict[str, Upgrade]] = {"pop3": _upgrade_pop3}
-"""How each protocol gets from the clear to TLS."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import uvloop
 
 from gatepost.config.settings import Settings
-from gatepost.store.api import Maintenance, Store
+from gatepost.store.api import Health, Maintenance, Store
 
 T = TypeVar("T")
 
@@ -27,6 +27,9 @@ class Engine(Protocol):
 
     def restore(self, settings: Settings, backup: Path) -> None:
         """Puts a backup in the place of an absent or empty store. Raises AlreadyExistsError, StoreCorruptError."""
+
+    async def inspect(self, settings: Settings, accounts: Sequence[int] = ()) -> Health:
+        """How the store is, and the logins of these accounts. Changes nothing and raises nothing; for the doctor."""
 
     def secret(self, settings: Settings) -> bytes:
         """The installation's 32 secret octets (made at first use, mode 0600), e.g. for SCRAM salts."""

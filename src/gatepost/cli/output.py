@@ -67,11 +67,16 @@ def warn(text: str) -> None:
     note(f"warning: {text}")
 
 
-def fail(problem: str, fix: str = "") -> NoReturn:
-    """Ends the command with exit code 1: what is wrong, and on the next lines what to do."""
+def complain(problem: str, fix: str = "") -> None:
+    """Says what is wrong, and on the next lines what to do."""
     note(f"gatepost: {problem}")
     if fix:
         note(indent(fix, "  "))
+
+
+def fail(problem: str, fix: str = "") -> NoReturn:
+    """Ends the command with exit code 1: what is wrong, and on the next lines what to do."""
+    complain(problem, fix)
     raise typer.Exit(1)
 
 

@@ -35,7 +35,7 @@ from gatepost.identity import admin
 from gatepost.identity.passwords import argon2_fits
 from gatepost.model import INBOX, Account, CredentialKind
 from gatepost.net.listener import bind
-from gatepost.net.places import FIRST_LOGIN, SUPERVISOR_ONLY, bindable, tls_files
+from gatepost.net.places import FIRST_LOGIN, SERVICE_FILES, bindable, tls_files
 from gatepost.net.privileges import can_use, choose_identity, hand_over
 from gatepost.net.status import read_status
 from gatepost.ports import Listener, TlsMode
@@ -109,7 +109,7 @@ def _make(directory: Path, settings: Settings) -> bool:
         output.fail(f"cannot make {directory}: {error.strerror}", "Go to a directory you may write in.")
     identity = choose_identity(settings.server.user, directory)
     if identity is not None:
-        hand_over(identity, directory, keep=SUPERVISOR_ONLY)
+        hand_over(identity, directory, SERVICE_FILES)
     usable = can_use(identity, directory)
     if fresh and not usable:
         directory.rmdir()
@@ -213,6 +213,7 @@ async def _create(store: Store, environment: Environment, settings: Settings, do
 
 
 def _remember(file: Path, text: str) -> None:
+    file.parent.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as made:
         made.write(text)

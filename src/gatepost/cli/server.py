@@ -115,7 +115,30 @@ def _explain_server(found: Status, now: float) -> None:
         ("certificate for", "expires", "file"),
         [(", ".join(each.names), _expiry(each.expires - now), each.file) for each in found.certificates],
     )
+    _explain_limited(found, now)
     output.say()
+
+
+def _explain_limited(found: Status, now: float) -> None:
+    """Nothing where nobody is held up."""
+    if found.limited:
+        output.say()
+        output.table(
+            ("held up", "who", "failed logins", "next login waits", "forgotten in", "connections"),
+            [
+                (
+                    each.kind,
+                    repr(each.who)[1:-1],
+                    each.failures,
+                    "refused" if each.refused else f"{each.delay:g} s",
+                    _span(each.until - now) if each.until else "-",
+                    f"{each.connections} (full)" if each.full else each.connections,
+                )
+                for each in found.limited
+            ],
+        )
+        if found.limited_in_all > len(found.limited):
+            output.say(f"{found.limited_in_all} in all.")
 
 
 def _expiry(left: float) -> str:

@@ -148,7 +148,7 @@ def _user(name: str, findings: Findings) -> None:
 
 def _file(key: Key, name: str, findings: Findings) -> None:
     path = Path(name)
-    if not name or (path.is_file() and os.access(path, os.R_OK)):
+    if not name or _closed(key, path, findings) or (path.is_file() and os.access(path, os.R_OK)):
         return
     if path.is_file():
         findings.error(key, f"may not read {path}", "Let the user who starts Gatepost read it, e.g. with `chgrp`.")
@@ -157,8 +157,23 @@ def _file(key: Key, name: str, findings: Findings) -> None:
         findings.error(key, f"there is no file {path}", fix)
 
 
+def _closed(key: Key, path: Path, findings: Findings) -> bool:
+    """Whether this user may not even look whether it is there; that is noted."""
+    try:
+        path.stat()
+    except PermissionError:
+        fix = "Run the command as the user who starts Gatepost; if that user sees this too, open the folder to it."
+        findings.error(key, f"cannot look for {path}: a folder above it is closed to this user", fix)
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def _data(path: Path, findings: Findings) -> None:
     key: Key = ("server", "data")
+    if _closed(key, path, findings):
+        return
     if path.exists() and not path.is_dir():
         findings.error(key, f"{path} is not a directory", "Name a directory; it need not exist yet.")
         return

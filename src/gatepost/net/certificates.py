@@ -60,7 +60,17 @@ def load(files: Certificate, now: float) -> Loaded:
 
 
 def describe(certificate: x509.Certificate, files: Certificate) -> Loaded:
-    """What a certificate says about itself, without any check."""
+    """What a certificate says about itself, without any check. Raises CertificateError for what cannot be read."""
+    try:
+        return _described(certificate, files)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateError(
+            f"{files.file or 'The certificate'} is malformed, or uses an algorithm that Gatepost does not know: "
+            f"{error}. Have it issued again; host names with letters beyond a-z stand in it as xn--… (IDNA)."
+        ) from error
+
+
+def _described(certificate: x509.Certificate, files: Certificate) -> Loaded:
     return Loaded(
         files=files,
         names=_names(certificate),

@@ -42,40 +42,24 @@ def open_listeners(
 ) -> list[OpenListener]:
     """Binds every row, or none. `copies` is the number of workers, `lease` as in `keep_alive`.
 
-    An adopted socket (from systemd) serves the row with its address and port, else with its port alone.
-    Raises PortInUseError, ConfigError.
+    An adopted socket (from systemd) serves every row that it can. Raises PortInUseError, ConfigError.
     """
     inherited = list(adopted)
     done: list[OpenListener] = []
+    bound: list[socket.socket] = []
     try:
-        for row in _possible(rows):
+        for row in rows:
             taken = _adopt(row, inherited)
             sockets = (taken,) if taken else bind(row, copies)
             done.append(OpenListener(row, sockets))
+            bound += () if taken else sockets
             for opened in sockets:
                 keep_alive(opened, lease)
     except GatepostError:
-        for each in done:
-            each.close()
+        for opened in bound:
+            opened.close()
         raise
     return done
-
-
-def _possible(rows: Sequence[Listener]) -> list[Listener]:
-    """Leaves out `::` on a system without IPv6, where the service has another address: `::` is only the default."""
-    if all(row.address != "::" for row in rows) or _has_ipv6():
-        return list(rows)
-    elsewhere = {row.service.name for row in rows if row.address != "::"}
-    return [row for row in rows if row.address != "::" or row.service.name not in elsewhere]
-
-
-def _has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
 
 
 def bind(row: Listener, copies: int) -> tuple[socket.socket, ...]:
@@ -146,16 +130,22 @@ def _explained(row: Listener, error: OSError) -> GatepostError:
             return ConfigError(f"{name}: cannot listen on {where}: {error.strerror or error}.")
 
 
-def _adopt(row: Listener, inherited: list[socket.socket]) -> socket.socket | None:
-    for exact in (True, False):
-        for candidate in inherited:
-            address, port = candidate.getsockname()[:2]
-            same_family = (":" in address) == (":" in row.address)
-            if port == row.port and same_family and (not exact or address == row.address):
-                inherited.remove(candidate)
-                candidate.setblocking(False)
-                return candidate
-    return None
+def _adopt(row: Listener, inherited: Iterable[socket.socket]) -> socket.socket | None:
+    """The one that serves the row: best by its very address, then by its port alone, then along with IPv6."""
+    family = socket.AF_INET6 if ":" in row.address else socket.AF_INET
+    best = min(
+        (each for each in inherited if each.getsockname()[1] == row.port and (each.family == family or _dual(each))),
+        key=lambda each: (each.getsockname()[0] != row.address, each.family != family),
+        default=None,
+    )
+    if best is not None:
+        best.setblocking(False)
+    return best
+
+
+def _dual(opened: socket.socket) -> bool:
+    """Whether it accepts IPv4 and IPv6: what `ListenStream=995` in a unit of systemd makes."""
+    return opened.family == socket.AF_INET6 and not opened.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 
 def keep_alive(opened: socket.socket, lease: float) -> None:

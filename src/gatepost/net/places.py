@@ -9,18 +9,22 @@ from typing import Final
 
 from gatepost.config.settings import Settings
 from gatepost.net import authority
+from gatepost.net.status import FILE_NAME as STATUS
 from gatepost.ports import Listener
 
-FIRST_LOGIN: Final = "first-login.txt"
-"""What `gatepost quickstart` generated, mode 0600, until the password is changed."""
 LAST_BACKUP: Final = "last-backup"
 """Its time is that of the last complete backup."""
 SECRET: Final = "secret"  # noqa: S105 -- a file name
 """The installation's 32 secret octets."""
 _TLS: Final = "tls"
+FIRST_LOGIN: Final = f"{_TLS}/first-login.txt"
+"""What `gatepost quickstart` generated, mode 0600, until the password is changed."""
 
-SUPERVISOR_ONLY: Final = (_TLS, FIRST_LOGIN)
-"""Processes that talk to the network need neither: they inherit the keys that are in use, in memory."""
+SUPERVISOR_ONLY: Final = (_TLS,)
+"""Processes that talk to the network do not need it: they inherit the keys that are in use, in memory. A directory,
+because only those are never given away, whatever the owner of the data calls them."""
+SERVICE_FILES: Final = ("store.*", "maildrop.lock", "generation", SECRET, STATUS, LAST_BACKUP)
+"""Patterns for the files that belong to the user who serves, whoever made them. No directory is among them."""
 
 
 def data_directory(settings: Settings) -> Path:
@@ -56,9 +60,11 @@ def _address_in_the_network() -> tuple[str, ...]:
 
 
 def bindable(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
-    """Without `::` where the system has no IPv6: it means "all addresses", and there are none."""
+    """Without `::` where the system has no IPv6 and the service has another address: `::` is only the default."""
+    rows = tuple(listeners)
     try:
         socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
     except OSError:
-        return tuple(each for each in listeners if each.address != "::")
-    return tuple(listeners)
+        elsewhere = {row.service.name for row in rows if row.address != "::"}
+        return tuple(row for row in rows if row.address != "::" or row.service.name not in elsewhere)
+    return rows

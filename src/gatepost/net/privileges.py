@@ -18,6 +18,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,10 @@ from gatepost.errors import ConfigError
 
 SERVICE_USERS: Final = ("gatepost", "nobody")
 """Who to become when everything belongs to root: the first that exists."""
+
+SPARE_FILES: Final = 64
+"""Open files of a worker that are no connections: listening sockets, the store and its readers, the keeper, the log.
+Without them a full worker could save nothing for those whom it serves."""
 
 _LINUX: Final = sys.platform == "linux"
 _PR_SET_PDEATHSIG: Final = 1
@@ -84,43 +89,40 @@ def _name_of(uid: int) -> str:
         return str(uid)
 
 
-def hand_over(identity: Identity, directory: Path, *, keep: Iterable[str] = ()) -> None:
-    """Gives root's files in the data directory to `identity`, all but the top-level names in `keep`.
+def hand_over(identity: Identity, directory: Path, names: Iterable[str]) -> None:
+    """Gives the data directory, and root's regular files in it whose names match one of `names`, to `identity`.
 
+    What goes is listed, not what stays: the directory is that user's, who may give any name to what lies in it.
     Follows no symbolic link inside it, and leaves alone whatever has a second name elsewhere: somebody may
     have planted it.
     """
+    patterns = tuple(names)
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _give(root, identity)
-        kept = frozenset(keep)
-        for _, folders, files, here in os.fwalk(dir_fd=root, follow_symlinks=False):
-            if kept:
-                folders[:] = [name for name in folders if name not in kept]
-                files = [name for name in files if name not in kept]  # noqa: PLW2901 -- top level only
-                kept = frozenset()
-            for name in (*folders, *files):
-                _give_entry(here, name, identity)
+        if os.fstat(root).st_uid == 0:
+            os.fchown(root, identity.uid, identity.gid)
+        for name in os.listdir(root):  # noqa: PTH208 -- of the directory that was opened, whatever its name is now
+            if any(fnmatchcase(name, pattern) for pattern in patterns):
+                _give(root, name, identity)
     finally:
         os.close(root)
 
 
-def _give_entry(folder: int, name: str, identity: Identity) -> None:
-    kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-    if not (stat.S_ISDIR(kind) or stat.S_ISREG(kind)):
-        return
+def _give(folder: int, name: str, identity: Identity) -> None:
+    """Looks before it opens, which alone may have an effect on a device, and again at what it opened."""
     with contextlib.suppress(FileNotFoundError):
+        if not _is_ours(os.stat(name, dir_fd=folder, follow_symlinks=False)):
+            return
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         try:
-            _give(descriptor, identity)
+            if _is_ours(os.fstat(descriptor)):
+                os.fchown(descriptor, identity.uid, identity.gid)
         finally:
             os.close(descriptor)
 
 
-def _give(descriptor: int, identity: Identity) -> None:
-    found = os.fstat(descriptor)
-    if found.st_uid == 0 and (stat.S_ISDIR(found.st_mode) or found.st_nlink == 1):
-        os.fchown(descriptor, identity.uid, identity.gid)
+def _is_ours(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) and found.st_uid == 0 and found.st_nlink == 1
 
 
 def can_use(identity: Identity | None, directory: Path) -> bool:
@@ -157,6 +159,12 @@ def confine() -> None:
         with contextlib.suppress(ValueError, OSError):  # macOS refuses an infinite soft limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def room_for_connections() -> int:
+    """How many connections a process may have, as each is an open file; some are left for what serves them."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else max(soft - SPARE_FILES, 1)
 
 
 def keep_for_supervisor() -> None:

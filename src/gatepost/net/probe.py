@@ -11,7 +11,7 @@ from cryptography import x509
 from msgspec import Struct
 
 from gatepost.config.settings import Certificate
-from gatepost.errors import GatepostError
+from gatepost.errors import CertificateError, GatepostError
 from gatepost.net.certificates import Loaded, describe
 from gatepost.ports import Listener, TlsMode
 
@@ -67,5 +67,8 @@ def _served(secured: ssl.SSLSocket) -> Served:
     cipher = secured.cipher()
     if der is None or cipher is None:
         raise ProbeError("the server showed no certificate")
-    certificate = describe(x509.load_der_x509_certificate(der), Certificate(""))
+    try:
+        certificate = describe(x509.load_der_x509_certificate(der), Certificate(""))
+    except (CertificateError, ValueError) as error:
+        raise ProbeError(f"its certificate cannot be read: {error}") from error
     return Served(certificate, secured.version() or "", cipher[0])

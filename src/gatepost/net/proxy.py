@@ -6,7 +6,7 @@ a way to forge addresses. Checked against the specification "The PROXY protocol,
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from msgspec import Struct
@@ -74,7 +74,12 @@ def _address(text: str, version: int) -> str:
         raise ProxyError("the PROXY line has no valid address") from None
     if address.version != version or "%" in text:
         raise ProxyError("the PROXY line's address is of another family")
-    return str(address)
+    return _plain(address)
+
+
+def _plain(address: IPv4Address | IPv6Address) -> str:
+    """As text; an IPv4 client that reached the balancer's dual-stack socket as what it is: limits count it so."""
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _port(text: str) -> int:
@@ -100,4 +105,4 @@ def _version_2(data: bytes) -> Header | None:
     if length < 2 * octets + 4:
         raise ProxyError("the PROXY header is cut short")
     source = ip_address(data[16 : 16 + octets])
-    return Header(16 + length, str(source), int.from_bytes(data[16 + 2 * octets : 18 + 2 * octets]))
+    return Header(16 + length, _plain(source), int.from_bytes(data[16 + 2 * octets : 18 + 2 * octets]))

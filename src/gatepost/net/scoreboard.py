@@ -37,10 +37,19 @@ class Scoreboard:
         self._cells = memoryview(mmap.mmap(-1, rows * _CELLS * 8)).cast("Q")
         self._next = -1
 
-    def take_row(self) -> int:
-        """In the supervisor: a row for a new worker's place. In turn, so that one in use is not met again soon."""
-        self._next = (self._next + 1) % self.rows
-        return self._next
+    def take_rows(self, count: int, reserved: Collection[int]) -> list[int] | None:
+        """In the supervisor: rows for the places of so many new workers; None if there are not as many.
+
+        Neither one in `reserved`, nor one whose owner has not ended: a worker may outlive many reloads. In turn, so
+        that one that was just given back is not met again soon.
+        """
+        taken = self.owners().keys() | set(reserved)
+        turn = [row % self.rows for row in range(self._next + 1, self._next + 1 + self.rows)]
+        free = [row for row in turn if row not in taken][:count]
+        if len(free) < count:
+            return None
+        self._next = free[-1]
+        return free
 
     def begin(self, row: int, pid: int) -> bool:
         """In the worker: the row is its own. True if its last owner died without a word."""

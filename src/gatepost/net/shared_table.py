@@ -22,9 +22,10 @@ SLOTS: Final = 65_536
 WAYS: Final = 16
 """Slots of a bucket: one slice of memory to look through."""
 
-TOUCHED, BUSY, SINCE, COUNT, GOOD, EXTRA, MARKS = range(7)
-"""Words of a record: when last used, uses in progress, start of the window, count in it, last success, one more
-number, and from MARKS on a ring of `MARKS_KEPT` numbers. Times are floats, the rest unsigned integers."""
+TOUCHED, BUSY, SINCE, COUNT, KIND, GOOD, EXTRA, MARKS = range(8)
+"""Words of a record: when last used, uses in progress, start of the window, count in it, what it is of, last success,
+one more number, and from MARKS on a ring of `MARKS_KEPT` numbers. Times are floats, the rest unsigned integers.
+A record that does without the last ones may keep a label there, which says in words whom it counts."""
 MARKS_KEPT: Final = 4
 _COLUMNS: Final = MARKS + MARKS_KEPT
 
@@ -51,14 +52,28 @@ class _BucketLock:
 class SharedTable:
     """Records by 64-bit key. `columns` is the number of workers whose uses are kept apart."""
 
-    __slots__ = ("__weakref__", "_file", "_hash_key", "_keys", "_shorts", "_size", "columns", "floats", "ints")
+    __slots__ = (
+        "__weakref__",
+        "_file",
+        "_hash_key",
+        "_keys",
+        "_octets",
+        "_shorts",
+        "_size",
+        "columns",
+        "floats",
+        "ints",
+        "news",
+    )
 
     def __init__(self, columns: int) -> None:
         self.columns = columns
         self._size = _COLUMNS + -(-columns // 4)
-        memory = memoryview(mmap.mmap(-1, SLOTS * 8 * (1 + self._size)))
+        memory = memoryview(mmap.mmap(-1, SLOTS * 8 * (1 + self._size) + 8))
         self._keys = memory[: SLOTS * 8].cast("Q")
-        records = memory[SLOTS * 8 :]
+        self.news = memory[-8:].cast("d")
+        """One float for everybody."""
+        records = self._octets = memory[SLOTS * 8 : -8]
         self.ints = records.cast("Q")
         self.floats = records.cast("d")
         self._shorts = records.cast("H")
@@ -104,6 +119,22 @@ class SharedTable:
             self.ints[word] = 0
         self._keys[slot] = key
         return record
+
+    def label(self, record: Record, kind: int, text: str, first: int) -> None:
+        """Says of what the record is, in the words from `first` on; what is too long is cut."""
+        room = (_COLUMNS - first) * 8
+        octets = text.encode(errors="replace")[:room].ljust(room, b"\0")
+        self._octets[(record + first) * 8 : (record + _COLUMNS) * 8] = octets
+        self.ints[record + KIND] = kind
+
+    def labelled(self, record: Record, first: int) -> str:
+        """What `label` wrote."""
+        octets = bytes(self._octets[(record + first) * 8 : (record + _COLUMNS) * 8]).rstrip(b"\0")
+        return octets.decode(errors="ignore")
+
+    def every_key(self) -> list[int]:
+        """Of all records that there are."""
+        return [key for key in self._keys.tolist() if key]
 
     def use(self, record: Record, column: int) -> None:
         """One more use in progress, by worker `column`."""

@@ -9,7 +9,8 @@ lock somebody else out. Counts live for `failure_memory` seconds from the first 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from typing import Final
 
 from gatepost.config.settings import Limits
@@ -19,17 +20,22 @@ from gatepost.net.shared_table import (
     COUNT,
     EXTRA,
     GOOD,
+    KIND,
     MARKS,
     MARKS_KEPT,
     SINCE,
     Record,
     SharedTable,
 )
+from gatepost.net.tally import Limited
 
 _ADDRESS: Final = b"a"
 _ACCOUNT: Final = b"u"
 _LOGIN: Final = b"l"
 _PAIR: Final = b"p"
+_KINDS: Final = {1: "address", 2: "login", 3: "account"}
+_LABEL_AT: Final = {1: GOOD, 2: GOOD, 3: MARKS}
+"""An account needs the words before for its last login."""
 
 _ALLOWED: Final = 0
 """In place of a key: an address that is never counted."""
@@ -51,7 +57,7 @@ class SharedTally:
         self._table = SharedTable(workers)
         self._clock = clock
         self._worker = 0
-        self._keys: dict[str, int] = {}
+        self._keys: dict[object, int] = {}
 
     def bind_worker(self, number: int) -> None:
         """This process counts as worker `number`, from 0."""
@@ -63,25 +69,27 @@ class SharedTally:
 
     def connect(self, address: str) -> bool:
         key = self._address(address)
-        return key == _ALLOWED or self._enter(key, self._limits.connections_per_address)
+        return key == _ALLOWED or self._enter(key, self._limits.connections_per_address, 1, address)
 
     def disconnect(self, address: str) -> None:
         if key := self._address(address):
             self._leave(key)
 
     def enter(self, account_id: int) -> bool:
-        return self._enter(self._table.key(_ACCOUNT, str(account_id)), self._limits.connections_per_account)
+        return self._enter(self._account(account_id), self._limits.connections_per_account, 3, str(account_id))
 
     def leave(self, account_id: int) -> None:
-        self._leave(self._table.key(_ACCOUNT, str(account_id)))
+        self._leave(self._account(account_id))
 
-    def _enter(self, key: int, most: int) -> bool:
+    def _enter(self, key: int, most: int, kind: int, who: str) -> bool:
         table = self._table
         with table.locked(key):
             record = table.make(key, self._clock())
             if record is None:  # sixteen others of this bucket are busy: rather serve one too many than none
                 return True
+            self._label(record, kind, who)
             if table.ints[record + BUSY] >= most:
+                table.news[0] = self._clock()
                 return False
             table.use(record, self._worker)
             return True
@@ -91,9 +99,12 @@ class SharedTally:
             if (record := self._table.find(key)) is not None:
                 self._table.release(record, self._worker)
 
+    def _quiet(self, now: float) -> bool:
+        """Nobody has failed to log in for so long that all is forgotten: the usual case, and a cheap one."""
+        return now - self._table.news[0] >= self._limits.failure_memory
+
     def refusal(self, address: str, now: float) -> float:
-        key = self._address(address)
-        if key == _ALLOWED:
+        if self._quiet(now) or (key := self._address(address)) == _ALLOWED:
             return 0.0
         count, since = self._failures(key, now)
         if count < self._limits.failures_before_refusal:
@@ -101,12 +112,14 @@ class SharedTally:
         return since + self._limits.failure_memory - now
 
     def delay(self, address: str, login: str, now: float) -> float:
-        key = self._address(address)
-        if key == _ALLOWED:
+        if self._quiet(now) or (key := self._address(address)) == _ALLOWED:
             return 0.0
         count = self._failures(key, now)[0]
         if not self._known(self._pair(address, login)):
             count = max(count, self._failures(self._table.key(_LOGIN, login), now)[0])
+        return self._delay(count)
+
+    def _delay(self, count: int) -> float:
         if not count:
             return 0.0
         limits = self._limits
@@ -116,8 +129,9 @@ class SharedTally:
         key = self._address(address)
         if key == _ALLOWED or not self._is_news(self._pair(address, login), secret_digest, now):
             return
-        self._add_failure(key, now)
-        self._add_failure(self._table.key(_LOGIN, login), now)
+        self._table.news[0] = now
+        self._add_failure(key, now, 1, address)
+        self._add_failure(self._table.key(_LOGIN, login), now, 2, login)
 
     def success(self, address: str, login: str, now: float) -> None:
         key = self._address(address)
@@ -128,37 +142,85 @@ class SharedTally:
             record = table.make(pair, now)
             if record is None:
                 return
-            count = table.ints[record + COUNT] if self._in_window(record, now) else 0
-            self._clear(record)
+            count = table.ints[record + COUNT]
+            if count:
+                count = count if self._in_window(record, now) else 0
+                self._clear(record)
             table.floats[record + GOOD] = now
         if count:
             self._take_failures(key, count)
             self._take_failures(table.key(_LOGIN, login), count)
 
     def last_login(self, account_id: int) -> tuple[float, int]:
-        key, table = self._table.key(_ACCOUNT, str(account_id)), self._table
+        key, table = self._account(account_id), self._table
         with table.locked(key):
             record = table.find(key)
             return (0.0, 0) if record is None else (table.floats[record + GOOD], table.ints[record + EXTRA])
 
     def note_login(self, account_id: int, now: float, uidnext: int) -> None:
-        key, table = self._table.key(_ACCOUNT, str(account_id)), self._table
+        key, table = self._account(account_id), self._table
         with table.locked(key):
             if (record := table.make(key, now)) is not None:
                 table.floats[record + GOOD] = now
                 table.ints[record + EXTRA] = uidnext
 
+    def limited(self, now: float) -> list[Limited]:
+        """Everybody who is held up now, the most failures first. For the supervisor; costs nothing in quiet times."""
+        if self._quiet(now):
+            return []
+        return sorted(self._limited(now), key=lambda each: (-each.failures, -each.connections, each.who))
+
+    def _limited(self, now: float) -> Iterator[Limited]:
+        table = self._table
+        for key in table.every_key():
+            with table.locked(key):
+                record = table.find(key)
+                if record is not None and (found := self._looked_at(record, now)):
+                    yield found
+
+    def _looked_at(self, record: Record, now: float) -> Limited | None:
+        table, limits = self._table, self._limits
+        kind, busy = table.ints[record + KIND], table.ints[record + BUSY]
+        most = {1: limits.connections_per_address, 3: limits.connections_per_account}.get(kind, busy + 1)
+        count = table.ints[record + COUNT] if kind and self._in_window(record, now) else 0
+        if not count and busy < most:
+            return None
+        return Limited(
+            kind=_KINDS[kind],
+            who=table.labelled(record, _LABEL_AT[kind]),
+            failures=count,
+            delay=self._delay(count),
+            until=table.floats[record + SINCE] + limits.failure_memory if count else 0.0,
+            refused=kind == 1 and count >= limits.failures_before_refusal,
+            connections=busy,
+            full=busy >= most,
+        )
+
+    def _label(self, record: Record, kind: int, who: str) -> None:
+        if not self._table.ints[record + KIND]:
+            text = str(ip_network((who, 64), strict=False)) if kind == 1 and ":" in who else who
+            self._table.label(record, kind, text, _LABEL_AT[kind])
+
     def _address(self, address: str) -> int:
         key = self._keys.get(address)
         if key is None:
-            if len(self._keys) >= REMEMBERED:
-                self._keys.clear()
             allowed = address in self._allow
-            key = self._keys[address] = _ALLOWED if allowed else self._table.key(_ADDRESS, counted_as(address))
+            key = self._remember(address, _ALLOWED if allowed else self._table.key(_ADDRESS, counted_as(address)))
         return key
 
     def _pair(self, address: str, login: str) -> int:
-        return self._table.key(_PAIR, f"{counted_as(address)} {login}")
+        pair = address, login
+        return self._keys.get(pair) or self._remember(pair, self._table.key(_PAIR, f"{counted_as(address)} {login}"))
+
+    def _account(self, account_id: int) -> int:
+        return self._keys.get(account_id) or self._remember(account_id, self._table.key(_ACCOUNT, str(account_id)))
+
+    def _remember(self, of: object, key: int) -> int:
+        """Keys of late: to make one costs more than to count."""
+        if len(self._keys) >= REMEMBERED:
+            self._keys.clear()
+        self._keys[of] = key
+        return key
 
     def _in_window(self, record: Record, now: float) -> bool:
         return now - self._table.floats[record + SINCE] < self._limits.failure_memory
@@ -199,12 +261,13 @@ class SharedTally:
         for word in (COUNT, SINCE, *range(MARKS, MARKS + MARKS_KEPT)):
             self._table.ints[record + word] = 0
 
-    def _add_failure(self, key: int, now: float) -> None:
+    def _add_failure(self, key: int, now: float, kind: int, who: str) -> None:
         table = self._table
         with table.locked(key):
             record = table.make(key, now)
             if record is None:
                 return
+            self._label(record, kind, who)
             if not self._in_window(record, now):
                 table.ints[record + COUNT] = 0
                 table.floats[record + SINCE] = now

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,10 +17,16 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from gatepost import __version__
 from gatepost.errors import GatepostError
+from gatepost.net.tally import Limited
 
 FILE_NAME: Final = "server.status"
+MOST_LIMITED: Final = 50
+"""Rows of `Status.limited`: an attack from a thousand places is one piece of news."""
 _MOST: Final = 1 << 20
+_INSTANT: Final = 0.01
+"""Seconds between two attempts to lock the file."""
 
 
 class AlreadyRunningError(GatepostError):
@@ -63,6 +70,9 @@ class Status(Struct, frozen=True):
     """Connections so far, by the workers that run now."""
     user: str = ""
     """Whom the children became; empty: they stayed who they are."""
+    limited: tuple[Limited, ...] = ()
+    """Whom the limits hold up, the most failures first: no more than `MOST_LIMITED`, looked at every few seconds."""
+    limited_in_all: int = 0
 
 
 class StatusFile:
@@ -84,6 +94,8 @@ class StatusFile:
                 f"Gatepost is running already with the data in {directory} ({who}). "
                 "Stop that one first, or give this one its own `server.data`."
             ) from None
+        # At once, not when all is bound and loaded: until then whoever looks would find the pid of a server that died.
+        self.update(Status(__version__, "starting", os.getpid(), time.time(), (), (), (), {}, 0))
 
     def update(self, status: Status) -> None:
         """Replaces the content by one write. A disk that is full costs the news, not the server."""
@@ -103,13 +115,16 @@ class StatusFile:
 
 def _lock(descriptor: int) -> None:
     """Readers take the lock for an instant, so only a holder that is alive by its own word counts."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        other = _decoded(descriptor)
-        if other is None or _alive(other.pid):
-            raise
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = _decoded(descriptor)
+            if other is None or _alive(other.pid):
+                raise
+            time.sleep(_INSTANT)
+        else:
+            return
 
 
 def _alive(pid: int) -> bool:

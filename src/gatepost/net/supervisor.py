@@ -16,13 +16,17 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final, NoReturn, Protocol
+from functools import partial
+from typing import Final, NoReturn, Protocol, TypeVar
 
 from gatepost.errors import GatepostError
 from gatepost.net.child import DRAIN, FAILED, READY, RETIRE, Channel, Job, become_child
+
+T = TypeVar("T")
 
 TICK: Final = 1.0
 """Seconds between looks at certificate files, and updates of the status."""
@@ -51,12 +55,19 @@ class Generation(Protocol):
     def drain_seconds(self) -> float:
         """How long its workers may take to end."""
 
+    @property
+    def room(self) -> int:
+        """How many workers of earlier generations may go on beside it; the oldest of more are drained."""
+
     def abandon(self) -> None:
         """This generation is not used any more (or never was): gives back what belongs to it alone."""
 
 
 class Crew(Protocol):
-    """What the supervisor is given to run. Errors of `keeper` and `load` are GatepostErrors."""
+    """What the supervisor is given to run. Errors of `keeper` and `load` are GatepostErrors.
+
+    Whatever else `load`, `changed` and `tick` raise once the server runs is logged: it never ends the server.
+    """
 
     def keeper(self) -> Job | None:
         """The process that must run before all others and end after them; None if the store needs none."""
@@ -65,7 +76,7 @@ class Crew(Protocol):
         """Reads the configuration, binds sockets, builds TLS contexts: everything to do before the fork."""
 
     def changed(self) -> bool:
-        """Whether a watched file (certificate, key) changed since the last `load`."""
+        """Whether there is a reason for another `load`: a watched file (certificate, key) is not what it was."""
 
     def after_fork(self) -> None:
         """In every child, first: close what only the supervisor may hold."""
@@ -136,6 +147,7 @@ class Supervisor:
         self._deadline: float | None = None
         self._next_tick = 0.0
         self._error = ""
+        self._complaint = ""
         self._terminal = os.isatty(2)
         self._state = "starting"
 
@@ -143,7 +155,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Starts everything, serves, stops everything; returns the exit code. Raises what stopped the start."""
-        with _signals(self._selector) as self._wakeup:
+        with _signals(self._selector) as (self._wakeup, self._waker):
             try:
                 self._start()
                 while not self._stops:
@@ -196,15 +208,25 @@ class Supervisor:
         self._keep_time(time.monotonic())
 
     def _keep_time(self, now: float) -> None:
-        if not self._stops:
-            for slot in self._wanted():
-                if slot.due is not None and slot.due <= now:
-                    self._spawn(slot)
+        for slot in self._wanted():
+            if slot.due is not None and slot.due <= now:
+                self._spawn(slot)
         if now >= self._next_tick:
             self._next_tick = now + TICK
-            if self._state == "running" and self._next is None and (self._again or self._crew.changed()):
+            if self._state == "running" and self._next is None and (self._again or self._guarded(self._crew.changed)):
                 self._reload()
             self._publish()
+
+    def _guarded(self, ask: Callable[[], T]) -> T | None:
+        """What the crew answers; what it raises is logged, once as long as it stays the same."""
+        try:
+            return ask()
+        except Exception as error:  # noqa: BLE001 -- a fault in what only looks on must not end what serves
+            complaint = _explained(error)
+            if complaint != self._complaint:
+                self._log(f"the server goes on, in spite of an unexpected error: {complaint}")
+            self._complaint = complaint
+            return None
 
     def _wanted(self) -> list[_Slot]:
         upcoming = self._next[1] if self._next else []
@@ -218,7 +240,7 @@ class Supervisor:
         processes = [
             Process(child.slot.job.name, child.pid, child.started, child.state) for child in self._children.values()
         ]
-        self._crew.tick(processes, self._state)
+        self._guarded(partial(self._crew.tick, processes, self._state))
 
     # -- signals ---------------------------------------------------------------------------------------------
 
@@ -264,6 +286,7 @@ class Supervisor:
         def forget() -> None:
             self._selector.close()
             self._wakeup.close()
+            self._waker.close()
             for sibling in self._children.values():
                 sibling.channel.close()
             self._crew.after_fork()
@@ -292,6 +315,11 @@ class Supervisor:
             with suppress(OSError):
                 child.channel.send(word)
 
+    def _drain(self, child: _Child) -> None:
+        """Also for one that retires."""
+        child.state = "running" if child.state == "draining" else child.state
+        self._tell(child, DRAIN)
+
     def _reap(self) -> None:
         for child in list(self._children.values()):
             pid, status = os.waitpid(child.pid, os.WNOHANG)
@@ -318,7 +346,7 @@ class Supervisor:
         elif self._next and slot in self._next[1] and starting:
             self._log(f"reload failed, the old configuration stays in force: {cause}")
             self._cancel_reload()
-        elif slot in self._wanted() and not self._stops:
+        elif slot in self._wanted():
             slot.failures = 1 if lived >= STEADY else slot.failures + 1
             most = BACKOFF_MOST if starting else BACKOFF_FIRST
             wait = 0.0 if slot.failures == 1 else min(most, BACKOFF_FIRST * 2.0 ** min(slot.failures - 2, 30))
@@ -336,8 +364,8 @@ class Supervisor:
         self._crew.reloading()
         try:
             generation = self._crew.load()
-        except (GatepostError, OSError) as error:
-            self._log(f"reload failed, the old configuration stays in force: {error}")
+        except Exception as error:  # noqa: BLE001 -- whatever a new file holds, the old generation serves on
+            self._log(f"reload failed, the old configuration stays in force: {_explained(error)}")
             self._crew.ready(again=True)
             return
         slots = [_Slot(job) for job in generation.workers]
@@ -357,9 +385,17 @@ class Supervisor:
         old, self._generation, self._slots, self._next = self._generation, generation, slots, None
         if old is not None:
             old.abandon()
+        self._make_room(generation.room)
         self._log("reloaded: new connections get the new configuration, open ones go on undisturbed")
         self._crew.ready(again=True)
         self._publish()
+
+    def _make_room(self, room: int) -> None:
+        """Of the workers that go on with the sessions of earlier generations, the oldest may be too many."""
+        wanted = self._wanted()
+        retiring = [child for child in self._children.values() if child.slot not in wanted]
+        for child in retiring[: max(len(retiring) - room, 0)]:
+            self._drain(child)
 
     def _cancel_reload(self) -> None:
         if self._next is None:
@@ -380,10 +416,10 @@ class Supervisor:
         self._announce("stopping")
         self._crew.stopping()
         patience = (self._generation.drain_seconds if self._generation else 0.0) + DRAIN_GRACE
-        workers = [child for child in self._children.values() if child.slot is not self._keeper]
-        for child in workers:
-            child.state = "running" if child.state == "draining" else child.state
-            self._tell(child, DRAIN)
+        self._slots, self._next = [], None  # only the keeper is wanted: until the last session has said QUIT
+        for child in self._children.values():
+            if child.slot is not self._keeper:
+                self._drain(child)
         self._await_end(patience)
         for child in list(self._children.values()):
             self._tell(child, DRAIN)
@@ -426,9 +462,19 @@ def _cause(child: _Child, code: int) -> str:
     return f"{name} was ended by {signal.Signals(-code).name}"
 
 
+def _explained(error: Exception) -> str:
+    """In a sentence where there is one; a bug with the way to it."""
+    if isinstance(error, (GatepostError, OSError)):
+        return str(error)
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
 @contextmanager
-def _signals(selector: selectors.BaseSelector) -> Iterator[socket.socket]:
-    """Turns signals into octets on a socket that `selector` watches; puts everything back at the end."""
+def _signals(selector: selectors.BaseSelector) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Turns signals into octets on a socket that `selector` watches; puts everything back at the end.
+
+    Both ends are given, for children to close: who writes to one speaks as a signal.
+    """
     reader, writer = socket.socketpair()
     reader.setblocking(False)
     writer.setblocking(False)
@@ -437,7 +483,7 @@ def _signals(selector: selectors.BaseSelector) -> Iterator[socket.socket]:
     old_handlers = [signal.signal(number, lambda *_: None) for number in numbers]
     selector.register(reader, selectors.EVENT_READ, None)
     try:
-        yield reader
+        yield reader, writer
     finally:
         for number, handler in zip(numbers, old_handlers, strict=True):
             signal.signal(number, handler)

@@ -12,31 +12,21 @@ import socket
 import time
 from collections.abc import MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 FIRST_DESCRIPTOR: Final = 3
 """SD_LISTEN_FDS_START."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inherited:
-    """A listening socket that systemd opened for us."""
-
-    name: str
-    """`FileDescriptorName=` of the socket unit; `unknown` if it gave none."""
-    socket: socket.socket
-
-
-def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[Inherited]:
+def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[socket.socket]:
     """The sockets that are meant for process `pid`; takes their variables away, so that no child sees them.
 
-    Sockets that do not listen on TCP are left alone: they are somebody else's.
+    Sockets that do not listen on TCP are left alone: they are somebody else's. Names (`FileDescriptorName=`) are not
+    looked at: address and number say which rows of the port table a socket serves.
     """
     given = {key: environ.pop(key, "") for key in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
     if given["LISTEN_PID"] != str(pid) or not given["LISTEN_FDS"].isdigit():
         return []
-    names = given["LISTEN_FDNAMES"].split(":") if given["LISTEN_FDNAMES"] else []
     found = []
     for position in range(int(given["LISTEN_FDS"])):
         descriptor = FIRST_DESCRIPTOR + position
@@ -44,7 +34,7 @@ def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[Inher
         opened = socket.socket(fileno=descriptor)
         if opened.family in (socket.AF_INET, socket.AF_INET6) and opened.type == socket.SOCK_STREAM:
             opened.setblocking(False)
-            found.append(Inherited(names[position] if position < len(names) else "unknown", opened))
+            found.append(opened)
         else:
             opened.detach()
     return found

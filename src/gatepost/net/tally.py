@@ -4,6 +4,29 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from msgspec import Struct
+
+
+class Limited(Struct, frozen=True):
+    """Somebody whom the limits hold up at this moment."""
+
+    kind: str
+    """`address`, `login` or `account`."""
+    who: str
+    """An IPv4 address or IPv6 /64; a login as it was typed, at most 48 octets of it; the number of an account."""
+    failures: int
+    """Failed logins that are remembered."""
+    delay: float
+    """Seconds that its next login waits."""
+    until: float
+    """When its failures are forgotten, `time.time()`; 0: there are none."""
+    refused: bool
+    """It may not log in before `until`."""
+    connections: int
+    """Open now (of an account: sessions)."""
+    full: bool
+    """It has as many as it may have; a further one is turned away."""
+
 
 class Tally(Protocol):
     """Every method is a few microseconds, touches no disk and never waits. `now` is `time.time()`.

@@ -1,9 +1,13 @@
 """TLS contexts for all listeners: what we offer, which certificate answers, and how renewed ones come into force.
 
 Session tickets are encrypted with keys that OpenSSL makes inside a context and that Python cannot set. So one
-*base* context is made before the fork and lives as long as the server: it holds ticket keys and policy. Each
-certificate has a context of its own which takes over a connection once the client has said whom it wants; only
-these are replaced at a reload. Tickets thus resume in every worker and after every renewal.
+*base* context is made before the fork: it holds ticket keys and policy. Each certificate has a context of its own
+which takes over a connection once the client has said whom it wants. Tickets thus resume in every worker, and after
+a reload, as long as the certificates are the same ones: a resumed session is bound to the certificate that the client
+saw when it began (RFC 5929 §4), and we could not name that one any more. `TICKET_KEYS_LIVE` ends the keys, too.
+
+Where client certificates may log in nothing is resumed: a session remembers an identity, and would go on to vouch for
+it after the certificate has expired, or its authority is trusted no more.
 
 Standards: RFC 8446, RFC 9325 (recommendations), RFC 8997 (1.2 at least), RFC 5929 (channel bindings).
 """
@@ -23,6 +27,9 @@ from gatepost.net.pipe import CertificateContext, TlsPipe
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: forward secrecy and AEAD only (RFC 9325 §4.2). TLS 1.3 has no weak ones."""
+TICKET_KEYS_LIVE: Final = 3 * 86_400.0
+"""Seconds after which whoever makes the contexts should make new ones. RFC 9325 §3.4 wants other ticket keys about once
+a week; sooner costs nothing, as a ticket is good for two hours."""
 _VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -60,7 +67,7 @@ class TlsContexts:
         """Raises CertificateError; `now` (default: the clock) is when certificates must be valid."""
         self._files = tuple(files)
         self._minimum = _VERSIONS[minimum]
-        self._bases = {client_ca: self._context(client_ca) for client_ca in client_cas}
+        self._bases = {client_ca: self._base(client_ca) for client_ca in client_cas}
         self._choices: dict[str, Choice] = {}
         self.loaded: tuple[Loaded, ...] = ()
         """What is being served, the default first."""
@@ -73,7 +80,8 @@ class TlsContexts:
         return tuple(dict.fromkeys(path for path in (*pairs, *self._bases) if path))
 
     def reload(self, files: Sequence[Certificate] | None = None, *, now: float | None = None) -> tuple[Loaded, ...]:
-        """Reads all files again and serves them to new connections; running sessions notice nothing.
+        """Reads all files again and serves them to new connections; running sessions notice nothing. Sessions of
+        before can be resumed if the certificates are the same as before.
 
         All or nothing: at the first CertificateError the old certificates stay in force, and it is raised.
         """
@@ -85,12 +93,18 @@ class TlsContexts:
         at = time.time() if now is None else now
         loaded = tuple(load(pair, at) for pair in wanted)
         choices = {client_ca: self._choice(client_ca, loaded) for client_ca in self._bases}
+        if self.loaded and _fingerprints(loaded) != _fingerprints(self.loaded):
+            self._bases = {client_ca: self._base(client_ca) for client_ca in self._bases}
         self._files, self._choices, self.loaded = wanted, choices, loaded
         return loaded
 
     def accept(self, server_name: str, client_ca: str = "") -> TlsPipe:
-        """A new server-side connection for a client that asks for `server_name`."""
-        return TlsPipe(self._bases[client_ca], self._choices[client_ca].of(server_name), server_name)
+        """A new server-side connection for a client that asks for `server_name` in the hello that comes next."""
+        base = self._bases[client_ca]
+        if client_ca and base.session_stats()["number"]:
+            # TLS 1.2 without tickets resumes from the base's memory, which cannot be switched off, only left behind.
+            base = self._bases[client_ca] = self._base(client_ca)
+        return TlsPipe(base, self._choices[client_ca].of(server_name), server_name)
 
     def _choice(self, client_ca: str, loaded: Sequence[Loaded]) -> Choice:
         contexts = [self._certificate_context(client_ca, each) for each in loaded]
@@ -107,7 +121,19 @@ class TlsContexts:
             context.load_cert_chain(loaded.files.file, loaded.files.key or None, password=lambda: b"")
         except (ssl.SSLError, OSError) as error:
             raise CertificateError(f"{loaded.files.file}: OpenSSL does not accept the pair: {error}.") from error
+        if client_ca:
+            _trust(context, client_ca)
         context.end_point = loaded.end_point
+        return context
+
+    def _base(self, client_ca: str) -> CertificateContext:
+        """Reads no file: workers, which make new ones, may not."""
+        context = self._context(client_ca)
+        if client_ca:
+            context.num_tickets = 0
+            context.options |= ssl.OP_NO_TICKET
+        else:
+            context.num_tickets = 1  # a mail program opens its connections one after the other
         return context
 
     def _context(self, client_ca: str) -> CertificateContext:
@@ -117,11 +143,13 @@ class TlsContexts:
         context.options |= ssl.OP_NO_RENEGOTIATION
         # All we offer is strong, so the client's order wins: phones without AES hardware prefer ChaCha20.
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-        context.num_tickets = 1  # a mail program opens its connections one after the other
         if client_ca:
             context.verify_mode = ssl.CERT_OPTIONAL
-            _trust(context, client_ca)
         return context
+
+
+def _fingerprints(loaded: Iterable[Loaded]) -> list[str]:
+    return [each.fingerprint for each in loaded]
 
 
 def _trust(context: ssl.SSLContext, client_ca: str) -> None:

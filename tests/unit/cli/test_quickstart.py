@@ -70,7 +70,7 @@ def curl_line(output: str) -> str:
 def test_the_first_run_makes_everything_and_says_what_to_type(here: Path, engine: FakeEngine) -> None:
     result = run(engine)
     assert result.exit_code == 0, result.output
-    login, password = (here / "data" / "first-login.txt").read_text().split()
+    login, password = (here / "data" / "tls" / "first-login.txt").read_text().split()
     assert login == "alice@example.test"
     for line in (
         "    Account type     POP3",
@@ -86,7 +86,7 @@ def test_the_first_run_makes_everything_and_says_what_to_type(here: Path, engine
         f"curl --cacert {here}/data/tls/ca.pem --user {login}:{password} pop3s://localhost:10995/1"
     )
     assert (here / "data").stat().st_mode & 0o777 == 0o700
-    assert (here / "data" / "first-login.txt").stat().st_mode & 0o777 == 0o600
+    assert (here / "data" / "tls" / "first-login.txt").stat().st_mode & 0o777 == 0o600
     settings, config_file, adjust = engine.served[0]
     assert config_file is None
     assert adjust(Settings()).service["pop3s"].port == 10995
@@ -124,7 +124,7 @@ def test_a_changed_password_is_not_printed_any_more(here: Path, engine: FakeEngi
     result = run(engine)
     assert "(yours; a new one: gatepost password set alice@example.test)" in result.output
     assert "--user alice@example.test pop3s://" in curl_line(result.output)
-    assert not (here / "data" / "first-login.txt").exists()
+    assert not (here / "data" / "tls" / "first-login.txt").exists()
     assert run(engine).exit_code == 0
 
 
@@ -236,8 +236,8 @@ def test_root_hands_the_directory_over(here: Path, monkeypatch: pytest.MonkeyPat
     given: list[Any] = []
     me = Identity("me", os.getuid(), os.getgid())
     monkeypatch.setattr(module, "choose_identity", lambda *_: me)
-    monkeypatch.setattr(module, "hand_over", lambda *arguments, keep: given.append((*arguments, keep)))
+    monkeypatch.setattr(module, "hand_over", lambda *arguments: given.append(arguments))
     monkeypatch.setattr(module, "can_use", lambda *_: True)
     settings = Settings(server=Server(data=str(here / "data")))
     assert module._make(here / "data", settings)
-    assert given == [(me, here / "data", module.SUPERVISOR_ONLY)]
+    assert given == [(me, here / "data", module.SERVICE_FILES)]

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from gatepost.cli import server as module
 from gatepost.cli.main import build
 from gatepost.net.status import CertificateStatus, ListenerStatus, ProcessStatus, Status, StatusFile
+from gatepost.net.tally import Limited
 
 
 class FakeEngine:
@@ -90,6 +91,26 @@ def test_status_for_people(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "kB. Last backup: 0 s ago.",
     ):
         assert expected in text
+
+
+def test_status_tells_whom_the_limits_hold_up(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    monkeypatch.setattr("time.time", lambda: now)
+    data.mkdir()
+    limited = (
+        Limited("address", "192.0.2.7", 25, 15.0, now + 300.0, refused=True, connections=0, full=False),
+        Limited("login", "al\x1b[2Jice", 2, 2.0, now + 50.0, refused=False, connections=0, full=False),
+        Limited("account", "7", 0, 0.0, 0.0, refused=False, connections=20, full=True),
+    )
+    file = StatusFile(data)
+    file.update(look(now, limited=limited, limited_in_all=9))
+    text = run("status").output
+    file.close()
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert "address 192.0.2.7 25 refused 5 minutes 0" in rows
+    assert r"login al\x1b[2Jice 2 2 s 50 s 0" in rows
+    assert "account 7 0 0 s - 20 (full)" in rows
+    assert "9 in all." in text
 
 
 def test_status_for_programs(data: Path) -> None:

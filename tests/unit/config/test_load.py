@@ -220,6 +220,22 @@ class TestThisMachine:
         finding = one(check("[[tls.certificate]]\nfile = 'a.pem'\nkey = 'k.pem'", system=True))
         assert (finding.line, finding.problem) == (3, f"may not read {tmp_path}/k.pem")
 
+    def test_a_folder_that_is_closed_to_us(self, check, tmp_path, monkeypatch):
+        real = os.stat
+
+        def closed(path, *arguments, **named):
+            if "/closed/" in str(path):
+                raise PermissionError(13, "Permission denied")
+            return real(path, *arguments, **named)
+
+        monkeypatch.setattr(os, "stat", closed)
+        text = "[server]\ndata = 'closed/d'\n[[tls.certificate]]\nfile = 'closed/c.pem'\nkey = 'closed/k.pem'"
+        found = [(each.line, each.problem) for each in check(text, system=True).findings]
+        says = "cannot look for {}: a folder above it is closed to this user"
+        assert found == [
+            (line, says.format(tmp_path / f"closed/{name}")) for line, name in ((2, "d"), (4, "c.pem"), (5, "k.pem"))
+        ]
+
     def test_a_missing_authority(self, check, tmp_path):
         finding = one(check("[service.pop3s]\nclient_ca = 'ca.pem'", system=True))
         assert (finding.line, finding.problem) == (2, f"there is no file {tmp_path}/ca.pem")

@@ -28,7 +28,9 @@ def pair(tmp_path: Path) -> Certificate:
     return ensure(tmp_path, ["Mail.example.com", "*.example.org", "192.0.2.1"]).pair
 
 
-def self_signed(key: Any, *names: str, algorithm: Any = None) -> x509.Certificate:
+def self_signed(
+    key: Any, *names: str, algorithm: Any = None, extension: x509.ExtensionType | None = None
+) -> x509.Certificate:
     name = x509.Name([])
     builder = (
         x509.CertificateBuilder()
@@ -41,6 +43,8 @@ def self_signed(key: Any, *names: str, algorithm: Any = None) -> x509.Certificat
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
+    if extension:
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(key, algorithm)
 
 
@@ -170,3 +174,23 @@ def test_covers() -> None:
     assert covers(names, "192.0.2.1")
     assert covers(names, "2001:DB8:0::1")
     assert not covers(names, "192.0.2.2")
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """As `openssl req -addext subjectAltName=DNS:münchen.example` makes it where files are in ISO 8859-1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = "münchen.example".encode("latin-1")
+    names = b"\x82" + bytes((len(name),)) + name
+    extension = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30" + bytes((len(names),)) + names)
+    files = save(tmp_path, key, self_signed(key, extension=extension, algorithm=hashes.SHA256()))
+    with pytest.raises(CertificateError, match=r"c\.pem is malformed.*xn--"):
+        load(files, NOW)
+
+
+def test_an_unknown_signature_algorithm(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = self_signed(key, "a.test", algorithm=hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    ecdsa_with_sha256, nothing_known = (bytes.fromhex("06082a8648ce3d0403" + last) for last in ("02", "7f"))
+    odd = x509.load_der_x509_certificate(der.replace(ecdsa_with_sha256, nothing_known))
+    with pytest.raises(CertificateError, match="uses an algorithm that Gatepost does not know"):
+        load(save(tmp_path, key, odd), NOW)

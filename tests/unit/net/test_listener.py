@@ -49,9 +49,6 @@ def test_all_addresses_of_both_families_side_by_side() -> None:
 
 def test_a_system_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.socket, "AF_INET6", 99)
-    (opened,) = open_listeners([row("0.0.0.0"), row("::")], copies=1, lease=60)
-    assert opened.listener.address == "0.0.0.0"
-    opened.close()
     with pytest.raises(ConfigError, match="this system has no IPv6"):
         open_listeners([row("::")], copies=1, lease=60)
 
@@ -138,3 +135,30 @@ def test_the_lease_is_inherited_by_connections() -> None:
             assert options == {
                 "TCP_NODELAY": 1, "TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 7, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 60_000
             }  # fmt: skip
+
+
+def test_a_dual_stack_socket_serves_both_rows() -> None:
+    """`ListenStream=995` without BindIPv6Only=, which is what most people write."""
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as dual:
+        port = dual.getsockname()[1]
+        opened = open_listeners([row("0.0.0.0", port), row("::", port)], copies=2, lease=60, adopted=[dual])
+        assert [each.sockets for each in opened] == [(dual,), (dual,)]
+
+
+def test_a_socket_for_ipv6_alone_serves_one_row() -> None:
+    (free,) = bind(row("0.0.0.0"), 1)
+    port = free.getsockname()[1]
+    free.close()
+    with socket.create_server(("::", port), family=socket.AF_INET6) as six:
+        four, other = open_listeners([row("0.0.0.0", port), row("::", port)], copies=1, lease=60, adopted=[six])
+        assert other.sockets == (six,)
+        assert four.sockets[0].family == socket.AF_INET
+        four.close()
+
+
+def test_a_failure_leaves_adopted_sockets_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as adopted, socket.create_server(("127.0.0.1", 0)) as held:
+        rows = [row(port=each.getsockname()[1]) for each in (adopted, held)]
+        with pytest.raises(PortInUseError):
+            open_listeners(rows, copies=1, lease=60, adopted=[adopted])
+        assert adopted.fileno() >= 0

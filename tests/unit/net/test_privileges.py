@@ -12,6 +12,7 @@ import pytest
 
 from gatepost.errors import ConfigError
 from gatepost.net import privileges
+from gatepost.net.places import SERVICE_FILES
 from gatepost.net.privileges import Identity
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
@@ -88,29 +89,66 @@ def test_an_unknown_user_is_named(tmp_path: Path) -> None:
 
 
 @as_root
-def test_hand_over_gives_the_tree_but_not_what_was_planted(tmp_path: Path) -> None:
+def test_hand_over_gives_what_is_listed_but_not_what_was_planted(tmp_path: Path) -> None:
     data, outside = tmp_path / "data", tmp_path / "outside"
-    (data / "mail").mkdir(parents=True)
-    (data / "tls").mkdir()
-    for file in (outside, data / "a", data / "mail" / "b", data / "tls" / "key"):
+    (data / "store.folder").mkdir(parents=True)
+    for file in (outside, data / "store.db", data / "store.db-wal", data / "notes", data / "store.folder" / "store.x"):
         file.write_text("x")
-    (data / "planted").hardlink_to(outside)
-    (data / "link").symlink_to(outside)
-    (data / "other").write_text("x")
-    os.chown(data / "other", 4242, 4242)
-    os.mkfifo(data / "fifo")
-    privileges.hand_over(SOMEBODY, data, keep=("tls",))
+    (data / "store.planted").hardlink_to(outside)
+    (data / "store.link").symlink_to(outside)
+    (data / "store.other").write_text("x")
+    os.chown(data / "store.other", 4242, 4242)
+    os.mkfifo(data / "store.fifo")
+    privileges.hand_over(SOMEBODY, data, ["store.*"])
     owners = {entry.name: entry.lstat().st_uid for entry in [data, outside, *data.rglob("*")]}
     mine = {name for name, uid in owners.items() if uid == SOMEBODY.uid}
-    assert mine == {"data", "a", "mail", "b"}
-    assert owners["other"] == 4242
+    assert mine == {"data", "store.db", "store.db-wal"}
+    assert owners["store.other"] == 4242
 
 
 @as_root
-def test_hand_over_without_exceptions_reaches_everything(tmp_path: Path) -> None:
-    (tmp_path / "one" / "two").mkdir(parents=True)
-    privileges.hand_over(SOMEBODY, tmp_path)
-    assert {entry.stat().st_uid for entry in [tmp_path, *tmp_path.rglob("*")]} == {SOMEBODY.uid}
+def test_hand_over_does_not_give_away_what_was_renamed(tmp_path: Path) -> None:
+    """The directory is the service user's, who may call root's keys whatever is on the list."""
+    (tmp_path / "tls").mkdir(mode=0o700)
+    (tmp_path / "tls" / "ca.key").write_text("root's")
+    privileges.hand_over(SOMEBODY, tmp_path, SERVICE_FILES)
+    for name in ("else", "store.db", "secret"):
+        next(entry for entry in tmp_path.iterdir() if entry.is_dir()).rename(tmp_path / name)
+        privileges.hand_over(SOMEBODY, tmp_path, SERVICE_FILES)
+        assert {(tmp_path / name).stat().st_uid, (tmp_path / name / "ca.key").stat().st_uid} == {0}
+
+
+@as_root
+def test_a_file_that_is_swapped_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "store.db").write_text("x")
+    (tmp_path / "keys").mkdir()
+    real = os.open
+
+    def swap(path: str, *arguments: int, **named: int) -> int:
+        if path == "store.db":
+            (tmp_path / "store.db").unlink()
+            (tmp_path / "keys").rename(tmp_path / "store.db")
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(privileges.os, "open", swap)
+    privileges.hand_over(SOMEBODY, tmp_path, SERVICE_FILES)
+    assert (tmp_path / "store.db").is_dir()
+    assert (tmp_path / "store.db").stat().st_uid == 0
+
+
+def test_connections_leave_some_files_to_the_server() -> None:
+    def work() -> str:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (80, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        few = privileges.room_for_connections()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (30, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        return f"{few} {privileges.room_for_connections()}"
+
+    assert in_child(work) == "16 1"
+
+
+def test_no_limit_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(privileges.resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert privileges.room_for_connections() == sys.maxsize
 
 
 @as_root

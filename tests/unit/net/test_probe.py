@@ -56,5 +56,9 @@ def test_what_may_go_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
         async with serving() as server:
             with pytest.raises(ProbeError, match="showed no certificate"):
                 await look(server)
+        monkeypatch.setattr(ssl.SSLSocket, "getpeercert", lambda *_, **__: b"no certificate")
+        async with serving() as server:
+            with pytest.raises(ProbeError, match="its certificate cannot be read"):
+                await look(server)
 
     uvloop.run(work())

@@ -72,3 +72,12 @@ def test_every_beginning_wants_more(whole: bytes) -> None:
 def test_refused(data: bytes) -> None:
     with pytest.raises(ProxyError):
         parse(data)
+
+
+def test_an_ipv4_client_of_a_dual_stack_balancer_is_an_ipv4_client() -> None:
+    line = b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:10.0.0.1 4711 995\r\n"
+    assert parse(line) == Header(len(line), "192.0.2.1", 4711)
+    body = ip_address("::ffff:192.0.2.1").packed * 2 + b"\x12\x67\x03\xe3"
+    assert parse(v2(family=0x21, body=body)) == Header(52, "192.0.2.1", 4711)
+    with pytest.raises(ProxyError, match="another family"):
+        parse(b"PROXY TCP4 ::ffff:192.0.2.1 10.0.0.1 4711 995\r\n")

@@ -7,7 +7,7 @@ from gatepost.net.scoreboard import Scoreboard
 
 def test_counts_are_summed_over_live_workers() -> None:
     board = Scoreboard(rows=4)
-    rows = [board.take_row() for _ in range(3)]
+    rows = board.take_rows(3, ())
     assert rows == [0, 1, 2]
     for pid, row in enumerate(rows, 100):
         assert not board.begin(row, pid)
@@ -21,9 +21,19 @@ def test_counts_are_summed_over_live_workers() -> None:
     assert board.owners() == {0: 100, 1: 101, 2: 102}
 
 
-def test_rows_are_used_in_turn_and_cleared() -> None:
+def test_rows_in_use_are_not_given_again() -> None:
+    board = Scoreboard(rows=6)
+    assert board.take_rows(2, ()) == [0, 1]
+    board.begin(0, 100)
+    assert board.take_rows(3, {1}) == [2, 3, 4]
+    assert board.take_rows(4, {3}) == [5, 1, 2, 4], "in turn, without 0, whose worker lives"
+    assert board.take_rows(5, {3}) is None
+    board.end(0, 100)
+    assert board.take_rows(5, {3}) == [5, 0, 1, 2, 4]
+
+
+def test_rows_are_cleared() -> None:
     board = Scoreboard(rows=2)
-    assert [board.take_row() for _ in range(3)] == [0, 1, 0]
     board.begin(0, 100)
     board.opened(0, "pop3")
     assert board.begin(0, 101), "its last owner died"

@@ -6,6 +6,7 @@ from gatepost.config.settings import Limits
 from gatepost.net.addresses import REMEMBERED
 from gatepost.net.shared_table import MARKS_KEPT, SharedTable
 from gatepost.net.shared_tally import SharedTally
+from gatepost.net.tally import Limited
 
 A, B = "192.0.2.1", "192.0.2.2"
 NOW = 1_700_000_000.0
@@ -153,3 +154,53 @@ def test_last_logins(tally: SharedTally) -> None:
     tally.note_login(7, NOW, 42)
     assert tally.last_login(7) == (NOW, 42)
     assert tally.last_login(8) == (0.0, 0)
+
+
+class TestLimited:
+    def test_quiet_times_need_no_look(self, tally: SharedTally, monkeypatch: pytest.MonkeyPatch) -> None:
+        tally.connect(A)
+        monkeypatch.setattr(SharedTable, "every_key", lambda _: pytest.fail("looked"))
+        assert tally.limited(NOW) == []
+
+    def test_who_failed_waits_and_until_when(self, tally: SharedTally) -> None:
+        fail(tally, A, "alice", "1", "2")
+        fail(tally, A, "bob", "1")
+        assert tally.limited(NOW + 1) == [
+            Limited("address", A, 3, 4.0, NOW + 600, refused=False, connections=0, full=False),
+            Limited("login", "alice", 2, 2.0, NOW + 600, refused=False, connections=0, full=False),
+            Limited("login", "bob", 1, 1.0, NOW + 600, refused=False, connections=0, full=False),
+        ]
+        assert tally.limited(NOW + 601) == []
+
+    def test_who_is_refused(self, tally: SharedTally) -> None:
+        for number in range(5):
+            fail(tally, "2001:db8:1:2::7", f"user{number}", "guess")
+        first = tally.limited(NOW)[0]
+        assert (first.who, first.refused, first.failures) == ("2001:db8:1:2::/64", True, 5)
+
+    def test_who_has_all_connections_or_sessions(self, tally: SharedTally) -> None:
+        tally.note_login(7, NOW, 42)
+        for _ in range(4):
+            tally.connect(A)
+        assert [tally.enter(7) for _ in range(3)] == [True, True, False]
+        assert tally.limited(NOW) == [
+            Limited("address", A, 0, 0.0, 0.0, refused=False, connections=3, full=True),
+            Limited("account", "7", 0, 0.0, 0.0, refused=False, connections=2, full=True),
+        ]
+        assert tally.last_login(7) == (NOW, 42)
+
+    def test_old_failures_are_told_no_more_while_others_are(self, tally: SharedTally) -> None:
+        fail(tally, A, "alice", "1")
+        fail(tally, B, "bob", "1", now=NOW + 599)
+        assert {each.who for each in tally.limited(NOW + 700)} == {B, "bob"}
+
+    def test_a_long_login_is_cut(self, tally: SharedTally) -> None:
+        fail(tally, A, "a" + "ä" * 40, "1")
+        assert {each.who for each in tally.limited(NOW)} == {A, "a" + "ä" * 23}
+
+    def test_a_record_that_went_meanwhile_is_passed_over(
+        self, tally: SharedTally, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fail(tally, A, "alice", "1")
+        monkeypatch.setattr(SharedTable, "every_key", lambda _: [12345])
+        assert tally.limited(NOW) == []

@@ -38,13 +38,35 @@ def test_a_file_left_by_a_crash_means_not_running(tmp_path: Path) -> None:
 
 def test_a_second_server_is_refused(tmp_path: Path) -> None:
     first = StatusFile(tmp_path)
-    with pytest.raises(AlreadyRunningError, match="another process"):
-        StatusFile(tmp_path)
-    first.update(LOOK)
     with pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}.*server.data"):
+        StatusFile(tmp_path)
+    first.clear()
+    with pytest.raises(AlreadyRunningError, match="another process"):
         StatusFile(tmp_path)
     first.close()
     StatusFile(tmp_path).close()
+
+
+def test_who_begins_says_so_at_once(tmp_path: Path) -> None:
+    """Else a second server would take the one that crashed before for the holder, wait for it, and take over later."""
+    crashed = StatusFile(tmp_path)
+    crashed.update(replace(LOOK, pid=ended_process()))
+    crashed.close()
+    first = StatusFile(tmp_path)
+    found = read_status(tmp_path)
+    assert found is not None
+    assert (found.pid, found.state) == (os.getpid(), "starting")
+    with pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}"):
+        StatusFile(tmp_path)
+    first.close()
+
+
+def ended_process() -> int:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return child
 
 
 def test_a_reader_in_the_way_of_a_start_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,11 +85,7 @@ def test_a_reader_in_the_way_of_a_start_is_waited_for(tmp_path: Path, monkeypatc
 
 
 def test_liveness_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert not module._alive(child)
+    assert not module._alive(ended_process())
 
     def refuse(*_: object) -> None:
         raise PermissionError

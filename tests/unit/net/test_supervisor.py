@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -18,10 +20,14 @@ from gatepost.net.supervisor import Process, StartError, Supervisor
 Step = tuple[Callable[["Stage"], bool], Callable[["Stage"], object]]
 
 
+class TooLongError(BaseException):
+    """No Exception: the supervisor outlives those of its crew."""
+
+
 @pytest.fixture(autouse=True)
 def _in_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def too_long(*_: object) -> None:
-        raise AssertionError("the supervisor did not get there in time")
+        raise TooLongError("the supervisor did not get there in time")
 
     monkeypatch.setattr(module, "TICK", 0.01)
     old = signal.signal(signal.SIGALRM, too_long)
@@ -35,6 +41,7 @@ def _in_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 class Workers:
     workers: Sequence[Job]
     drain_seconds: float = 5.0
+    room: int = 10
     abandoned: bool = False
 
     def abandon(self) -> None:
@@ -435,3 +442,115 @@ def test_a_fork_that_fails_in_a_reload_keeps_the_old_workers(monkeypatch: pytest
     stage = Stage([Workers([obedient("old")]), new], [(running("old"), reload), (logged("reload failed"), stop)])
     assert stage.run() == 0
     assert new.abandoned
+
+
+def test_whatever_a_reload_stumbles_over_the_server_goes_on() -> None:
+    """As a certificate that no parser expected, which is read because it was written."""
+    broken = ValueError("error parsing asn1 value")
+    stage = Stage(
+        [Workers([obedient("worker 1")]), broken],
+        [(running("worker 1"), myself(signal.SIGHUP)), (logged("asn1"), stop)],
+    )
+    assert stage.run() == 0
+    assert stage.log[0].startswith("reload failed, the old configuration stays in force: Traceback")
+    assert stage.news == ["ready", "reloading", "ready again", "stopping"]
+
+
+def test_a_crew_that_cannot_look_or_publish_does_not_end_the_server() -> None:
+    rounds = 0
+
+    def fail(_: Stage) -> None:
+        nonlocal rounds
+        rounds += 1
+        stage.steps.insert(0, (running("worker 1"), fail if rounds < 5 else stop))
+        raise ZeroDivisionError(f"round {min(rounds, 2)}")
+
+    stage = Stage([Workers([obedient("worker 1")])], [(running("worker 1"), fail)])
+    assert stage.run() == 0
+    assert [line.splitlines()[-1] for line in stage.log] == [f"ZeroDivisionError: round {each}" for each in (1, 2)]
+    assert all(line.startswith("the server goes on, in spite of") for line in stage.log)
+
+
+def unix_sockets() -> set[int]:
+    """Descriptors that are stream sockets of the UNIX family."""
+    found = set()
+    for number in range(3, 256):
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                with socket.socket(fileno=os.dup(number)) as opened:
+                    if (opened.family, opened.type) == (socket.AF_UNIX, socket.SOCK_STREAM):
+                        found.add(number)
+    return found
+
+
+def test_children_cannot_speak_as_a_signal() -> None:
+    diary, before = Diary(), unix_sockets()
+
+    def look(channel: Channel) -> int:
+        diary.note(f"{len(unix_sockets() - before - {channel.fileno()})}")
+        channel.ready()
+        channel.receive()
+        return 0
+
+    stage = Stage([Workers([Job("1", look), Job("2", look)])], [(running("1", "2"), stop)], Job("keeper", look))
+    assert stage.run() == 0
+    assert diary.lines() == ["0", "0", "0"]
+
+
+def test_a_keeper_that_dies_during_the_drain_is_replaced() -> None:
+    """Or the sessions that are being ended could not commit what they deleted."""
+    reader, writer = os.pipe()
+    pids: list[int] = []
+
+    def last_session(channel: Channel) -> int:
+        channel.ready()
+        channel.receive()
+        os.read(reader, 1)
+        return 0
+
+    def kill(stage: Stage) -> None:
+        pids.append(stage.processes["keeper"].pid)
+        os.kill(pids[0], signal.SIGKILL)
+
+    stage = Stage(
+        [Workers([Job("worker 1", last_session)], drain_seconds=1000)],
+        [
+            (running("worker 1"), stop),
+            (lambda stage: stage.state == "stopping", kill),
+            (
+                lambda stage: "keeper" in stage.processes and stage.processes["keeper"].pid != pids[0],
+                lambda _: os.write(writer, b"x"),
+            ),
+        ],
+        obedient("keeper"),
+    )
+    assert stage.run() == 0
+    assert stage.log == [f"keeper (process {pids[0]}) was ended by SIGKILL; starting it again now"]
+    os.close(reader)
+    os.close(writer)
+
+
+def test_the_oldest_of_too_many_retiring_workers_are_drained() -> None:
+    diary = Diary()
+
+    def busy(name: str) -> Job:
+        def run(channel: Channel) -> int:
+            channel.ready()
+            words = b""
+            while DRAIN not in words:
+                words += channel.receive()
+            diary.note(f"{name} {words.decode()}")
+            return 0
+
+        return Job(name, run)
+
+    stage = Stage(
+        [Workers([busy(name)], room=1) for name in ("first", "second", "third")],
+        [
+            (running("first"), myself(signal.SIGHUP)),
+            (running("second"), myself(signal.SIGHUP)),
+            (lambda stage: running("third")(stage) and set(stage.processes) == {"second", "third"}, stop),
+        ],
+    )
+    assert stage.run() == 0
+    assert diary.lines()[0] == "first RD"

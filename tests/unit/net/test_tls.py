@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import ssl
@@ -123,15 +124,30 @@ def test_tickets_survive_a_reload(files: authority.Paths, version: ssl.TLSVersio
     contexts = TlsContexts([files.pair])
     context = client_context(files, version)
     wire = Wire(contexts.accept("a.test"), context, "a.test")
-    before = contexts.loaded[0].fingerprint
-    ensure(files.key.parent, ["a.test", "new.test"])
     contexts.reload()
-    assert contexts.loaded[0].fingerprint != before
     again = Wire(contexts.accept("a.test"), context, "a.test", wire.client.session)
     assert again.client.session_reused
     assert again.pipe.info().resumed
-    fresh = Wire(contexts.accept("a.test"), context, "a.test")
-    assert fresh.pipe.info().server_end_point == contexts.loaded[0].end_point
+    assert wire.to_server(b"still here") == b"still here"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_renewed_certificate_ends_the_tickets(files: authority.Paths, version: ssl.TLSVersion) -> None:
+    """Both sides must mean the same certificate by `tls-server-end-point`, and a resumed session has the old one."""
+    contexts = TlsContexts([files.pair])
+    context = client_context(files, version)
+    wire = Wire(contexts.accept("a.test"), context, "a.test")
+    before = contexts.loaded[0]
+    ensure(files.key.parent, ["a.test", "new.test"])
+    contexts.reload()
+    assert contexts.loaded[0].fingerprint != before.fingerprint
+    again = Wire(contexts.accept("a.test"), context, "a.test", wire.client.session)
+    assert not again.client.session_reused
+    seen = again.client.getpeercert(binary_form=True)
+    assert seen is not None
+    assert again.pipe.info().server_end_point == hashlib.sha256(seen).digest() != before.end_point
+    then = Wire(contexts.accept("a.test"), context, "a.test", again.client.session)
+    assert then.client.session_reused
     assert wire.to_server(b"still here") == b"still here"
 
 
@@ -248,6 +264,36 @@ class TestClientCertificates:
         assert Wire(contexts.accept("a.test"), own, "a.test").pipe.info().client_identity == ""
         without = client_context(files, version)
         assert Wire(contexts.accept("a.test", ca), without, "a.test").pipe.info().client_identity == ""
+
+    @pytest.mark.parametrize("version", VERSIONS)
+    def test_an_identity_is_proved_anew_each_time(
+        self, tmp_path: Path, files: authority.Paths, version: ssl.TLSVersion
+    ) -> None:
+        """A session that is resumed would vouch for it when its certificate or authority has come to its end."""
+        clients = tmp_path / "clients.pem"
+        clients.write_bytes(files.authority.read_bytes())
+        contexts = TlsContexts([files.pair], client_cas=["", str(clients)])
+        own = client_context(files, version)
+        own.load_cert_chain(*self.issue(files, tmp_path, x509.RFC822Name("alice@a.test")))
+        first = Wire(contexts.accept("a.test", str(clients)), own, "a.test")
+        assert first.pipe.info().client_identity == "alice@a.test"
+        assert not first.client.session.has_ticket
+        first.pipe.close()
+        again = Wire(contexts.accept("a.test", str(clients)), own, "a.test", first.client.session)
+        assert not again.pipe.info().resumed
+        assert again.pipe.info().client_identity == "alice@a.test"
+        clients.write_bytes(ensure(tmp_path / "others", ["x.test"]).authority.read_bytes())
+        contexts.reload()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            Wire(contexts.accept("a.test", str(clients)), own, "a.test", first.client.session)
+
+    def test_workers_need_not_read_the_authorities(self, files: authority.Paths) -> None:
+        """Their user may have no right to."""
+        contexts = TlsContexts([files.pair], client_cas=[str(files.authority)])
+        context = client_context(files, ssl.TLSVersion.TLSv1_2)
+        files.authority.unlink()
+        for _ in range(2):
+            assert Wire(contexts.accept("a.test", str(files.authority)), context, "a.test").up
 
     @pytest.mark.parametrize("names", [(), (x509.DNSName("x.test"),)])
     def test_no_address_in_it(
