@@ -1,16 +1,21 @@
-"""Makes the pages that say what the code says: the configuration, the port table, the RFCs.
+"""Makes the pages that say what the code says: the configuration, the port table, the RFCs, causes of mail trouble.
 
 In a page that is otherwise written by hand, the made part stands between `<!-- made: NAME -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from gatepost.config.document import reference, sample, services
+from gatepost.doctor.knowledge import load
+from gatepost.doctor.knowledge.page import page, row_keys
+from gatepost.doctor.show.compare import Comparison
+from gatepost.doctor.show.json import Document, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -38,13 +43,21 @@ def main() -> None:
 
 def pages() -> dict[Path, str]:
     """All pages as they should be."""
-    ports = DOCS / "ports.md"
+    ports, rules = DOCS / "ports.md", DOCS / "doctor-rules.md"
     return {
         DOCS / "gatepost.toml": sample(),
         DOCS / "configuration.md": reference(),
         DOCS / "rfcs.md": RFC_HEAD + "".join(rfc_row(rfc) for rfc in rfcs()),
+        DOCS / "mail-does-not-work.md": page(load()),
+        rules: with_made_part(rules.read_text("utf-8"), "keys", row_keys()),
+        DOCS / "doctor.schema.json": doctor_schema(),
         ports: with_made_part(ports.read_text("utf-8"), "services", services()),
     }
+
+
+def doctor_schema() -> str:
+    """JSON Schema of everything that `gatepost doctor --json` prints."""
+    return json.dumps(schema(Document, Comparison), indent=2) + "\n"
 
 
 def rfcs() -> list[dict[str, Any]]:

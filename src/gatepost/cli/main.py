@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "serve": ("gatepost.cli.server", "register"),
     "status": ("gatepost.cli.server", "register"),
     "ports": ("gatepost.cli.ports", "register"),
+    "doctor": ("gatepost.cli.doctor", "register"),
     "config": ("gatepost.cli.config", "app"),
     "domain": ("gatepost.cli.accounts", "domain"),
     "user": ("gatepost.cli.accounts", "user"),
@@ -34,11 +35,13 @@ _COMMANDS: Final = {
     "mail": ("gatepost.cli.mail", "app"),
     "store": ("gatepost.cli.store", "app"),
     "cert": ("gatepost.cli.cert", "app"),
+    "explain": ("gatepost.cli.explain", "register"),
+    "talk": ("gatepost.cli.talk", "register"),
 }
 """Every command in the order of the help page: its module, and there the Typer of a group, or a function
 `register(root)` that adds single commands to the Typer it is given."""
 
-_WITHOUT_SETTINGS: Final = ("config", "init")
+_WITHOUT_SETTINGS: Final = ("config", "doctor", "explain", "init", "talk")
 """Commands that must work while the file is wrong or absent; they read it themselves."""
 
 _HELP_WANTED: Final = "gatepost.help"

@@ -1,0 +1,59 @@
+"""The whole examination."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gatepost.doctor.examine.plan import login_place, no_discovery
+from gatepost.doctor.examine.report import Judging
+from gatepost.doctor.examine.roles import Finder, Looker, NetworkFinder, NetworkLooker
+from gatepost.doctor.examine.stages import Seen, Stages
+from gatepost.doctor.facts import Reach
+from gatepost.doctor.knowledge import Book
+from gatepost.doctor.model import Progress, Question, Report
+from gatepost.doctor.names.spelling import literal
+
+
+def _unwatched(_progress: Progress) -> None:
+    pass
+
+
+async def examine(
+    question: Question,
+    *,
+    resolver: Any,
+    book: Book,
+    others: tuple[Any, ...] = (),
+    watch: Callable[[Progress], None] = _unwatched,
+    clock: Callable[[], float] = time.time,
+    looker: Looker | None = None,
+    finder: Finder | None = None,
+) -> Report:
+    """Examines what was asked for, and reports.
+
+    `resolver` and `others` (for second opinions) are `names.Resolver`s. `watch` hears of each step as it begins and
+    ends. `clock` gives Unix seconds: certificates are judged by it. Raises InvalidValueError for a service that the
+    doctor does not know, OSError if the file of authorities cannot be read; nothing for what servers do.
+    """
+    now = clock()
+    finder = finder or NetworkFinder(question.ca_file)
+    stages = Stages(question, resolver, others, book, looker or NetworkLooker(), finder, watch)
+    seen = Seen(no_discovery(question.subject))
+    if "@" in question.subject:
+        seen.discovery = await stages.discover(question.subject)
+    await stages.look(seen)
+    await stages.find_out_why(seen, domain=question.subject if _is_domain_perhaps(question, seen) else "")
+    judging = Judging(question, seen, now, book)
+    place = login_place(question, [(contact, judging.of(contact)) for contact in seen.contacts])
+    if place is not None:
+        await stages.log_in(seen, place)
+    return judging.report(clock() - now)
+
+
+def _is_domain_perhaps(question: Question, seen: Seen) -> bool:
+    """Nothing answers at what was typed as a host: it may be the domain of addresses, whose servers are elsewhere."""
+    if "@" in question.subject or literal(question.subject):
+        return False
+    return not any(each.dial.reach is Reach.OPEN for each in seen.contacts)

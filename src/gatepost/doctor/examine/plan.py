@@ -1,0 +1,139 @@
+"""What is examined, at which addresses, and where the one login goes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from gatepost.doctor.facts import Contact, Discovery, HostNames, Lookup, Outcome, Reach, Source
+from gatepost.doctor.judge.pen import between_servers, session
+from gatepost.doctor.judge.settings import same_place
+from gatepost.doctor.model import Finding, Question, Status, Target
+from gatepost.doctor.names.reading import addresses
+from gatepost.doctor.subject import EXAMINED, service_named
+from gatepost.doctor.tongues.speech import Speech, speech
+from gatepost.ports import SERVICES, UNPRIVILEGED_OFFSET, Service, TlsMode
+
+TARGETS: Final = 12
+"""As many are examined at most: a domain may publish any number."""
+ADDRESSES: Final = 8
+"""Of one host."""
+
+_LOGIN_ORDER: Final = ("imaps", "pop3s", "submissions", "imap", "pop3", "submission")
+"""Retrieving first: that is where most accounts can log in. TLS from the start first (RFC 8314 §3)."""
+
+
+def targets_of(question: Question, discovery: Discovery) -> tuple[Target, ...]:
+    """What the question asks for: what was found out for an address, the port table's services for a host."""
+    found = _of_address(question, discovery) if "@" in question.subject else _of_host(question, question.subject)
+    return tuple(dict.fromkeys(found))[:TARGETS]
+
+
+def _of_address(question: Question, discovery: Discovery) -> list[Target]:
+    """A service or port that was asked for, but not found, is looked for where the others are."""
+    fitting = [each for each in discovery.targets if _fits(each, question)]
+    if fitting or not (question.service or question.port):
+        return fitting
+    hosts = dict.fromkeys(each.host for each in discovery.targets)
+    return [target for host in list(hosts)[:2] for target in _of_host(question, host)]
+
+
+def _fits(target: Target, question: Question) -> bool:
+    same_service = question.service in {"", target.service.name}
+    return same_service and question.port in {None, target.port}
+
+
+def _of_host(question: Question, host: str) -> list[Target]:
+    if question.service:
+        service = service_named(question.service)
+        return [Target(service, host, question.port or service.port)]
+    if question.port:
+        return [Target(service_at(question.port) or EXAMINED[0], host, question.port)]
+    people = [each for each in EXAMINED if question.all_ports or not _is_for_servers(each)]
+    return [Target(each, host, each.port) for each in people]
+
+
+def _is_for_servers(service: Service) -> bool:
+    return service.tls is TlsMode.OPPORTUNISTIC
+
+
+def service_at(port: int) -> Service | None:
+    """The service whose port this is, also where it was moved for want of rights; None: any."""
+    return next((each for each in EXAMINED if port in {each.port, each.port + UNPRIVILEGED_OFFSET}), None)
+
+
+def is_guess(target: Target, question: Question) -> bool:
+    """Whether nobody said which service it is: only a port was typed, and it is none of the table."""
+    return not question.service and target.source == Source.TYPED and service_at(target.port) is None
+
+
+def heard_instead(contact: Contact) -> Service | None:
+    """On a port that says nothing of its service: the one that answers; None: the guess was right, or nobody did."""
+    greeting = contact.greeting or contact.plain
+    spoken = speech(greeting.octets) if greeting else Speech.NOTHING
+    wanted = TlsMode.IMPLICIT if session(contact) else TlsMode.STARTTLS
+    fitting = (each for each in SERVICES if each.protocol == spoken.value and each.tls is wanted)
+    service = next(fitting, None)
+    return None if service is contact.target.service else service
+
+
+def promised(target: Target, question: Question) -> bool:
+    """Whether the service must be there: somebody asked for it, or the domain says so."""
+    if question.service or question.port or target.source != Source.TYPED:
+        return target.source != Source.COMMON
+    return False
+
+
+def expected(target: Target, question: Question, contacts: Iterable[Contact]) -> bool:
+    """Whether it is a failure that the service does not answer. Guesses may be wrong as long as anything answers."""
+    contacts = tuple(contacts)
+    if promised(target, question):
+        return True
+    opened = [each.target for each in contacts if each.dial.reach is Reach.OPEN]
+    if any(same_place(each, target) for each in opened):
+        return True
+    return target.service.on and not opened
+
+
+def main_addresses(names: HostNames, question: Question) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The first address of each family, and the others: those are only connected to."""
+    every = addresses(names, question.families)[:ADDRESSES]
+    first = {(":" in each): each for each in reversed(every)}.values()
+    return tuple(each for each in every if each in first), tuple(each for each in every if each not in first)
+
+
+def no_discovery(host: str) -> Discovery:
+    """Nothing was looked for."""
+    return Discovery(host, (), Lookup(host, "MX", Outcome.NODATA), ())
+
+
+def login_place(question: Question, judged: Iterable[tuple[Contact, tuple[Finding, ...]]]) -> Contact | None:
+    """The contact that gets the one login: encrypted, verified and without any failure; None: nobody gets it."""
+    healthy = [contact for contact, findings in judged if _is_safe(contact, findings, question)]
+    return min(healthy, key=lambda each: _LOGIN_ORDER.index(each.target.service.name), default=None)
+
+
+def _is_safe(contact: Contact, findings: tuple[Finding, ...], question: Question) -> bool:
+    if question.secret is None or not username(contact.target, question) or between_servers(contact.target):
+        return False
+    if question.service not in {"", contact.target.service.name}:
+        return False
+    failed = any(each.status is Status.FAIL for each in findings)
+    done = session(contact)
+    return not failed and done is not None and done.verified and contact.greeting is not None
+
+
+def username(target: Target, question: Question) -> str:
+    """What the person said goes first, then what the domain says, then the address."""
+    if question.user:
+        return question.user
+    if target.username and "%" not in target.username:
+        return target.username
+    return question.subject if "@" in question.subject else ""
+
+
+def with_username(target: Target, question: Question) -> Target:
+    """The target with the name that the login uses."""
+    return replace(target, username=username(target, question))

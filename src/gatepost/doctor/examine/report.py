@@ -1,0 +1,146 @@
+"""Has the facts judged, and puts the findings where they belong. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from gatepost import __version__
+from gatepost.doctor.examine.plan import expected
+from gatepost.doctor.examine.stages import Seen
+from gatepost.doctor.facts import Contact, HostNames, Outcome, Surroundings
+from gatepost.doctor.judge import discovery, names, records, service, together
+from gatepost.doctor.judge.pen import session
+from gatepost.doctor.judge.settings import same_place, settings
+from gatepost.doctor.judge.verdict import verdict
+from gatepost.doctor.knowledge import Book
+from gatepost.doctor.model import Finding, Question, Report, ServiceReport, Status, Target
+from gatepost.doctor.names.spelling import literal
+
+_WORST_FIRST: Final = (Status.FAIL, Status.WARN, Status.PASS, Status.INFO, Status.SKIP)
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """The facts, and what is needed to judge them."""
+
+    question: Question
+    seen: Seen
+    now: float
+    """Unix seconds when it began."""
+    book: Book
+
+    def of(self, contact: Contact) -> tuple[Finding, ...]:
+        """What one contact shows."""
+        return service.judge(contact, _around(contact, self.seen), self._circumstances(contact), self.book)
+
+    def report(self, seconds: float) -> Report:
+        """Everything. `seconds`: how long it took."""
+        contacts = tuple(self.seen.contacts)
+        general = (*self._general(), *together.judge((*contacts, *self.seen.afterwards), self.book))
+        found = tuple(records.judge(self.seen.discovery, (*contacts, *self.seen.others), self.book))
+        services = tuple(self._service(target) for target in _examined(contacts))
+        decided = verdict(self.question, (*general, *found), services, self.book)
+        return Report(
+            subject=self.question.subject,
+            verdict=decided,
+            findings=(*general, *found),
+            services=services,
+            settings=settings(self.question, self.seen.discovery, contacts),
+            began=datetime.fromtimestamp(self.now, UTC).isoformat(timespec="seconds"),
+            seconds=seconds,
+            version=__version__,
+            language=self.book.language,
+            examined=decided.status is not Status.SKIP and not self._is_cut_off(),
+        )
+
+    def _general(self) -> Iterator[Finding]:
+        yield from discovery.judge(self.question, self.seen.discovery, self.book)
+        for each in self.seen.names.values():
+            yield from names.judge(each, self.book)
+
+    def _service(self, target: Target) -> ServiceReport:
+        here = [each for each in self.seen.contacts if same_place(each.target, target)]
+        findings = _once(finding for contact in here for finding in self.of(contact))
+        return ServiceReport(target, worst(findings), findings, max(each.seconds for each in here), expires(here))
+
+    def _circumstances(self, contact: Contact) -> service.Circumstances:
+        login = self.seen.login
+        return service.Circumstances(
+            now=self.now,
+            expected=expected(contact.target, self.question, self._beside(contact)),
+            provider=self.seen.discovery.provider or self._provider(contact.target.host),
+            no_login="S4" if login else "S3" if self.question.secret else "S2",
+            login_at=login.target.where if login else "",
+            ascii_only=self._is_ascii(),
+        )
+
+    def _beside(self, contact: Contact) -> Iterator[Contact]:
+        return (each for each in self.seen.contacts if each.target.host == contact.target.host)
+
+    def _provider(self, host: str) -> str:
+        """Whose server it is, by its name."""
+        if literal(host):
+            return ""
+        fits = (each for each in self.book.providers() if any(setting.host == host for setting in each.settings))
+        known = next(fits, None) or self.book.provider_of(host, (host,))
+        return known.name if known else ""
+
+    def _is_ascii(self) -> bool:
+        secret = self.question.secret
+        return secret is None or secret.reveal().isascii()
+
+    def _is_cut_off(self) -> bool:
+        """No name was answered for, in time or at all: then nothing is known of the servers."""
+        asked = self.seen.names.values()
+        return bool(asked) and not self.seen.contacts and all(map(_is_unanswered, asked))
+
+
+def worst(findings: Iterable[Finding]) -> Status:
+    """The status of a service: that of its worst finding; information harms nothing."""
+    there = {each.status for each in findings}
+    return next((each for each in _WORST_FIRST if each in there), Status.SKIP)
+
+
+def expires(contacts: Iterable[Contact]) -> int:
+    """Unix seconds when the first of the servers' certificates ends; 0: none was seen."""
+    sessions = (session(each) for each in contacts)
+    return min((each.chain[0].not_after for each in sessions if each and each.chain), default=0)
+
+
+def _is_unanswered(names: HostNames) -> bool:
+    asked = [each for each in (names.v4, names.v6) if each]
+    return all(each.outcome is Outcome.TIMED_OUT for each in asked)
+
+
+def _examined(contacts: Iterable[Contact]) -> list[Target]:
+    """Each place once, in order."""
+    return list(dict.fromkeys(each.target for each in contacts))
+
+
+def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Two addresses of one service say mostly the same: what differs in the evidence alone is told once."""
+    found: dict[tuple[str, ...], Finding] = {}
+    for each in findings:
+        found.setdefault((each.id, each.stage, each.status, each.title, each.cause), each)
+    return tuple(found.values())
+
+
+def _around(contact: Contact, seen: Seen) -> Surroundings:
+    """What was looked for, and what other contacts with the same host show anyway."""
+    place = (contact.target.host, contact.dial.address)
+    known = seen.around.get(place, Surroundings())
+    beside = [each.dial for each in seen.contacts if each.target.host == contact.target.host]
+    dials = [*beside, *known.other_ports, *known.other_family]
+    port, address = contact.dial.port, contact.dial.address
+    return Surroundings(
+        other_ports=tuple(
+            {each.port: each for each in dials if each.address == address and each.port != port}.values()
+        ),
+        other_family=tuple(
+            {each.address: each for each in dials if each.address != address and each.port == port}.values()
+        ),
+        elsewhere=known.elsewhere,
+    )

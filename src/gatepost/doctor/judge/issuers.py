@@ -1,0 +1,54 @@
+"""Names in the issuers of certificates: who puts themselves between, and who is trusted everywhere."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_INTERCEPTORS: Final = {
+    "avast": "Avast",
+    "avg": "AVG",
+    "bitdefender": "Bitdefender",
+    "eset": "ESET",
+    "kaspersky": "Kaspersky",
+    "g data": "G DATA",
+    "dr.web": "Dr.Web",
+    "mcafee": "McAfee",
+    "adguard": "AdGuard",
+    "fortinet": "Fortinet FortiGate",
+    "fortigate": "Fortinet FortiGate",
+    "zscaler": "Zscaler",
+    "sophos": "Sophos",
+    "netskope": "Netskope",
+    "palo alto": "Palo Alto Networks",
+    "cisco umbrella": "Cisco Umbrella",
+    "blue coat": "Blue Coat",
+    "check point": "Check Point",
+    "checkpoint": "Check Point",
+    "watchguard": "WatchGuard",
+    "sonicwall": "SonicWall",
+    "untangle": "Untangle",
+    "mitmproxy": "mitmproxy",
+}
+"""Programs and boxes that stand between mail programs and servers and make certificates on the fly."""
+
+_PUBLIC: Final = (
+    "let's encrypt", "digicert", "sectigo", "globalsign", "google trust services", "godaddy", "entrust", "zerossl",
+    "amazon", "buypass", "comodo", "usertrust", "certum", "actalis", "harica", "telesec", "swisssign", "geant",
+    "thawte", "geotrust", "rapidssl", "microsoft", "identrust", "ssl corp", "ssl.com", "cloudflare", "gandi",
+)  # fmt: skip
+"""Authorities whose roots every system trusts: where a chain breaks behind them, a link is missing."""
+
+
+def interceptor(issuer: str) -> str:
+    """The product that makes certificates of this issuer; empty: none that is known."""
+    return next((product for word, product in _INTERCEPTORS.items() if _is_in(word, issuer)), "")
+
+
+def is_public(issuer: str) -> bool:
+    """Whether it is an authority that every system trusts."""
+    return any(_is_in(word, issuer) for word in _PUBLIC)
+
+
+def _is_in(words: str, issuer: str) -> bool:
+    return re.search(rf"\b{re.escape(words)}\b", issuer, re.IGNORECASE) is not None

@@ -1,0 +1,67 @@
+"""The one login and the look into the mailbox: rows A and those of the providers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gatepost.doctor.facts import Contact, Login
+from gatepost.doctor.judge.pen import Pen, capabilities
+from gatepost.doctor.judge.words import best_match
+from gatepost.doctor.knowledge import Book
+from gatepost.doctor.model import Confidence, Finding, Stage
+
+SLOW: Final = 2.0
+"""Seconds for a refusal: servers that count failures make the next one wait."""
+
+_DIGESTS: Final = ("CRAM-", "DIGEST-", "SCRAM-")
+_NOT_TRIED: Final = {"no usable mechanism": "A22", "unexpected challenge": "A11"}
+_HELD_BACK: Final = frozenset({"not encrypted", "certificate not trusted"})
+"""The password was not sent, and what was found before says why."""
+
+
+def judge(contact: Contact, provider: str, book: Book, *, ascii_only: bool = True) -> tuple[Finding, ...]:
+    """Nothing where no login was tried. `provider`: the name of the known one, or empty.
+
+    `ascii_only`: whether user name and password are; servers disagree about all other letters.
+    """
+    login = contact.login
+    if login is None or login.error in _HELD_BACK:
+        return ()
+    write = Pen(contact, book)
+    if not login.accepted:
+        found = _refused(contact, login, provider, write)
+        return found if ascii_only or not login.reply else (*found, write("A20"))
+    accepted = write("A0", login.reply)
+    return (accepted, *_visit(contact, provider, write))
+
+
+def _refused(contact: Contact, login: Login, provider: str, write: Pen) -> tuple[Finding, ...]:
+    if not login.reply:
+        known = capabilities(contact)
+        mechanisms = ", ".join(known.mechanisms()) if known else ""
+        return (write(_NOT_TRIED.get(login.error, "A25"), login.error, mechanisms=mechanisms),)
+    found = [_reason(contact, login.reply, provider, write)]
+    if login.mechanism.startswith(_DIGESTS):
+        found.append(write("A21", login.reply))
+    if login.seconds >= SLOW:
+        found.append(write("A13", f"{login.seconds:.1f} s", seconds=f"{login.seconds:.1f}"))
+    return tuple(found)
+
+
+def _reason(contact: Contact, reply: bytes, provider: str, write: Pen) -> Finding:
+    """What the words mean; a refusal without known words is mostly a wrong password."""
+    known = best_match(reply, contact.target.service.protocol, provider, write.book)
+    if known is None:
+        return write("A1", reply, confidence=Confidence.POSSIBLE)
+    return write(known.id, reply)
+
+
+def _visit(contact: Contact, provider: str, write: Pen) -> tuple[Finding, ...]:
+    """A good login does not yet mean a mailbox."""
+    visit = contact.visit
+    if visit is None:
+        return ()
+    if visit.accepted:
+        return (write("B1" if contact.target.service.protocol == "smtp" else "B0", visit.reply),)
+    known = best_match(visit.reply, contact.target.service.protocol, provider, write.book)
+    return (write(known.id if known else "A26", visit.reply, stage=Stage.MAILBOX),)

@@ -1,0 +1,139 @@
+"""What all renderers share: phrases, signs, safe strings, and the outcome as a number."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Final, Protocol
+
+from gatepost.doctor.model import Report, Status
+
+
+class Phrases(Protocol):
+    """The words of the interface in one language: `knowledge.Book`."""
+
+    def phrase(self, key: str, **parameters: str) -> str:
+        """The phrase with `{…}` filled in."""
+
+
+class ExitCode(IntEnum):
+    """What the command ends with; the same four that monitoring plugins use."""
+
+    FINE = 0
+    WARNINGS = 1
+    FAILS = 2
+    NOT_TESTED = 3
+
+
+def exit_code(report: Report) -> ExitCode:
+    """The report as a number."""
+    if not report.examined:
+        return ExitCode.NOT_TESTED
+    match report.verdict.status:
+        case Status.FAIL:
+            return ExitCode.FAILS
+        case Status.WARN:
+            return ExitCode.WARNINGS
+        case Status.SKIP:
+            return ExitCode.NOT_TESTED
+        case _:
+            return ExitCode.FINE
+
+
+SIGNS: Final = {Status.PASS: "✓", Status.INFO: "·", Status.WARN: "!", Status.FAIL: "✗", Status.SKIP: "-"}
+"""One column each, beside a word: for the eye, not instead of the word."""
+
+_ORDER: Final = (Status.FAIL, Status.WARN, Status.PASS, Status.INFO, Status.SKIP)
+
+_KEPT: Final = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+"""Not printable to Python, but French cannot do without them."""
+
+_ASCII: Final = str.maketrans(
+    {
+        "✓": "+",
+        "·": "i",
+        "✗": "x",
+        "…": "...",
+        "→": "->",
+        "•": "*",
+        "„": '"',
+        "“": '"',
+        "”": '"',
+        "«": '"',
+        "»": '"',
+        "\N{EN DASH}": "-",
+        "\N{EM DASH}": "-",
+        "\N{LEFT SINGLE QUOTATION MARK}": "'",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{SINGLE LOW-9 QUOTATION MARK}": "'",
+        "\N{NO-BREAK SPACE}": " ",
+        "\N{NARROW NO-BREAK SPACE}": " ",
+    }
+)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The one that decides; SKIP when there is none."""
+    return min(statuses, key=_ORDER.index, default=Status.SKIP)
+
+
+def status_word(status: Status, book: Phrases) -> str:
+    """`FAIL`, `ok`, in the language."""
+    return book.phrase(f"show.status.{status.value}")
+
+
+def printable(text: str) -> str:
+    r"""The text on one line without anything that a terminal obeys or that turns the reading order round.
+
+    Control characters (C0, C1), format characters (bidirectional overrides, zero-width ones) and lone surrogates become
+    `\x1b` or `\u202e`; line ends and tabs become spaces.
+    """
+    spaced = " ".join(text.split("\n")).translate({0x09: " ", 0x0D: None})
+    if spaced.isprintable():
+        return spaced
+    return "".join(each if each.isprintable() or each in _KEPT else _escape(each) for each in spaced)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def plain(text: str) -> str:
+    """The text in letters that every encoding has; letters with accents stay, the writer decides about them."""
+    return text.translate(_ASCII)
+
+
+def columns(text: str) -> int:
+    """How many columns a terminal gives to the text."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF") for each in text)
+
+
+def fill(text: str, width: int) -> str:
+    """The text with spaces behind it up to `width` columns."""
+    return text + " " * (width - columns(text))
+
+
+def cut(text: str, width: int, mark: str = "…") -> str:
+    """At most `width` columns of the text; `mark` shows that something is missing."""
+    if columns(text) <= width:
+        return text
+    length = min(len(text), width)
+    while columns(text[:length] + mark) > width and length:
+        length -= 1
+    return text[:length] + mark
+
+
+def seconds(value: float) -> str:
+    """`0.21`, `1.4`, `12`: as exact as anybody needs."""
+    if value < 1:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def utc(moment: int) -> str:
+    """Unix seconds in ISO 8601."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

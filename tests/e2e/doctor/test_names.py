@@ -1,0 +1,141 @@
+"""The zoo, part four: names and published settings. Rows D, as far as they need no ports of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatepost.doctor.examine import examine
+from gatepost.doctor.model import Question
+from gatepost.doctor.names.hosts_file import HostsFile
+from gatepost.doctor.names.resolver import Resolver
+from support.dns_server import DnsServer, Fault
+from support.doctor_zoo import CLOSE, healthy, serve
+from support.specimens import BOOK, HOME, HOST, LOOPBACK, Specimen, check, confirm, examined, identity, ids
+
+IMAPS, POP3S, SMTPS = (healthy(protocol, identity()) for protocol in ("imap", "pop3", "smtp"))
+DOMAIN = "example.test"
+ME = f"me@{DOMAIN}"
+MX = {"MX": [f"10 {HOST}."]}
+NOTHING = {"SRV": ["0 0 0 ."]}
+GMAIL = "gmail-smtp-in.l.google.com"
+SENDS_NOTHING = {"submissions": NOTHING, "submission": NOTHING}
+AT_GMAIL = {"MX": [f"5 {GMAIL}."]}
+ASKED = {"service": "imaps", "timeout": 1.0}
+
+
+def srv(port: int, host: str = HOST) -> Mapping[str, Any]:
+    return {"SRV": [f"0 1 {port} {host}."]}
+
+
+def publishing(**more: Any) -> Callable[[int], Mapping[str, Any]]:
+    """A domain whose SRV record leads to the specimen's server. It sends nothing, so that no port is guessed.
+
+    `more`: records of `DOMAIN`, or of services by their names.
+    """
+    services = {f"_{name}._tcp.{DOMAIN}": records for name, records in ({**SENDS_NOTHING, **services_of(more)}).items()}
+    records = {DOMAIN: more.get("domain", MX), **more.get("zone", {}), **services}
+    return lambda port: {**records, f"_imaps._tcp.{DOMAIN}": srv(port)}
+
+
+def services_of(more: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: records for name, records in more.items() if name not in {"domain", "zone"}}
+
+
+def named(row: str, records: Any, host: str = HOST, **more: Any) -> Specimen:
+    """A host with such records; nothing listens."""
+    return Specimen(row, host=host, zone=lambda _: {host: records}, names=True, **more)
+
+
+def address(row: str, zone: Callable[[int], Mapping[str, Any]], **more: Any) -> Specimen:
+    """An address of the domain, and a good server if its records lead there."""
+    return Specimen(row, IMAPS, host=ME, zone=zone, names=True, service=more.pop("service", ""), **more)
+
+
+SPECIMENS = (
+    Specimen("D0", POP3S, called="sound"),
+    named("D1", Fault.NXDOMAIN),
+    named("D1", Fault.NXDOMAIN, "imap.gmial.com", called="typing-mistake"),
+    named("D2", Fault.SERVFAIL, called="servfail"),
+    named("D2", Fault.REFUSED, called="refused"),
+    named("D3", {"TXT": ["hello"]}),
+    named("D4", MX, "example.test", also="D3", decides=False, called="mail-domain"),
+    named("D7", {"CNAME": [f"{HOST}."]}, called="circle"),
+    named("D11", {}, "mail..example.test"),
+    named("D11", {}, "mail." + "x" * 64 + ".test", called="too-long"),
+    named("D20", {"A": Fault.BOGUS, "real": ["127.0.0.1"]}),
+    Specimen("D21", host=HOST, zone=lambda _: {HOST: Fault.REFUSED}, others={HOST: {"A": ["9.9.9.9"]}}, names=True),
+    Specimen("D22", host=HOST, zone=lambda _: {HOST: Fault.NXDOMAIN}, others={HOST: {"A": ["9.9.9.9"]}}, names=True),
+    Specimen("D24", healthy("imap", HOME.issue("xn--bcher-kva.example.test")), "imaps", host="bücher.example.test",
+             zone=lambda _: {"xn--bcher-kva.example.test": LOOPBACK}),
+    Specimen("D30", IMAPS, "imaps"),
+    address("D8", lambda _: {DOMAIN: {"MX": ["0 ."]}, HOST: Fault.NXDOMAIN}),
+    address("D9", publishing(pop3s=NOTHING)),
+    address("D14", lambda _: {DOMAIN: {"MX": ["10 mx.nowhere.test."]}, HOST: Fault.NXDOMAIN}, also="D7"),
+    address("D17", publishing(domain={"TXT": ["hi"]})),
+    address("D25", publishing(domain=AT_GMAIL, zone={GMAIL: LOOPBACK}), service="imaps"),
+    address("D26", publishing()),
+    address("D27", publishing(autodiscover=srv(443, "www.example.test"))),
+    address("D31", publishing()),
+    address("D7", publishing(domain={"MX": ["10 alias.example.test."]}, zone={"alias.example.test": {"CNAME": [f"{HOST}."]}}),
+            called="MX-is-an-alias"),
+    Specimen("D40", host="me@nowhere.invalid", names=True, zone=lambda _: {"nowhere.invalid": Fault.NXDOMAIN}, service=""),
+    Specimen("D41", host="m e@example.test", names=True, service="", zone=lambda _: {HOST: Fault.NXDOMAIN}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("specimen", SPECIMENS, ids=ids(SPECIMENS))
+def test_specimen(specimen: Specimen) -> None:
+    confirm(specimen, asyncio.run(examined(specimen)))
+
+
+def test_a_name_server_that_is_silent() -> None:
+    specimen = named("D2", Fault.DROP, ask={"timeout": 1.0})
+    confirm(specimen, asyncio.run(examined(specimen)))
+
+
+def test_an_address_from_the_hosts_file(tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    file.write_text(f"127.0.0.1 {HOST}\n")
+
+    async def visit() -> None:
+        async with serve(IMAPS) as server:
+            question = Question(HOST, server.port, "imaps", ca_file=HOME.file, families=(4,))
+            report = await examine(question, resolver=Resolver(hosts=HostsFile(file)), book=BOOK)
+        check(report, "D23")
+
+    asyncio.run(visit())
+
+
+def test_one_certificate_here_and_another_there() -> None:
+    """Two ports of one host: IMAP with the right certificate, sending with that of last year."""
+    old = healthy("smtp", HOME.issue(HOST, days=(-400, -30)))
+
+    async def visit() -> None:
+        async with serve(IMAPS) as imap, serve(old) as smtp:
+            zone = {HOST: LOOPBACK, **publishing(submissions=srv(smtp.port))(imap.port)}
+            with DnsServer(zone) as names:
+                question = Question(ME, ca_file=HOME.file, families=(4,), timeout=2.0)
+                report = await examine(question, resolver=Resolver((names.where,)), book=BOOK)
+        check(report, "C13", "C1 D29", decides=False)
+        assert report.verdict.because == "C1"
+
+    asyncio.run(visit())
+
+
+def test_a_second_address_that_hangs_up() -> None:
+    """Round robin over two machines, of which one is ill: every second connection fails."""
+
+    async def visit() -> None:
+        async with serve(IMAPS) as sound, serve(IMAPS.but(accept=CLOSE), "127.0.0.2", sound.port):
+            with DnsServer({HOST: {"A": ["127.0.0.1", "127.0.0.2"]}}) as names:
+                question = Question(HOST, sound.port, "imaps", ca_file=HOME.file, families=(4,), timeout=2.0)
+                report = await examine(question, resolver=Resolver((names.where,)), book=BOOK)
+        check(report, "T8")
+        assert "127.0.0.2" in next(each.subject for each in report.all_findings() if each.id == "T8")
+
+    asyncio.run(visit())

@@ -1,0 +1,189 @@
+"""What is examined, where the login goes: values in, values out."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from gatepost.doctor.examine.plan import (
+    expected,
+    heard_instead,
+    login_place,
+    main_addresses,
+    no_discovery,
+    promised,
+    service_at,
+    targets_of,
+    username,
+    with_username,
+)
+from gatepost.doctor.facts import Contact, HostNames, Lookup, Outcome
+from gatepost.doctor.model import Finding, Question, Secret, Target
+from gatepost.errors import InvalidValueError
+from support.wire_facts import (
+    BOOK,
+    HOST,
+    V4,
+    VERIFIED,
+    contact,
+    failed_handshake,
+    said,
+    target,
+    unreached,
+    untrusted,
+)
+
+ADDRESS = "me@example.com"
+SECRET = Secret("marked secret")
+
+
+def services(question: Question, *found: Target) -> list[str]:
+    discovery = replace(no_discovery("example.com"), targets=found)
+    return [f"{each.service.name}:{each.port}@{each.host}" for each in targets_of(question, discovery)]
+
+
+def test_a_host_is_examined_for_the_services_of_people() -> None:
+    names = [each.partition(":")[0] for each in services(Question(HOST))]
+    assert names == ["pop3s", "imaps", "submissions", "submission", "pop3", "imap"]
+    assert f"smtp:25@{HOST}" in services(Question(HOST, all_ports=True))
+
+
+def test_a_service_or_port_is_examined_alone() -> None:
+    assert services(Question(HOST, service="imaps")) == [f"imaps:993@{HOST}"]
+    assert services(Question(HOST, service="imaps", port=9993)) == [f"imaps:9993@{HOST}"]
+    assert services(Question(HOST, port=110)) == [f"pop3:110@{HOST}"]
+    assert services(Question(HOST, port=10993)) == [f"imaps:10993@{HOST}"]
+    assert services(Question(HOST, port=4242)) == [f"pop3s:4242@{HOST}"]
+    with pytest.raises(InvalidValueError):
+        services(Question(HOST, service="gopher"))
+
+
+def test_an_address_is_examined_where_its_servers_were_found() -> None:
+    found = (target("imaps"), target("submissions", "smtp.example.com"), target("imaps"))
+    assert services(Question(ADDRESS), *found) == [f"imaps:993@{HOST}", "submissions:465@smtp.example.com"]
+    assert services(Question(ADDRESS, service="imaps"), *found) == [f"imaps:993@{HOST}"]
+    assert services(Question(ADDRESS, port=465), *found) == ["submissions:465@smtp.example.com"]
+    assert services(Question(ADDRESS)) == []
+
+
+def test_what_was_not_found_is_looked_for_where_the_rest_is() -> None:
+    assert services(Question(ADDRESS, service="pop3s"), target("imaps")) == [f"pop3s:995@{HOST}"]
+
+
+def test_there_is_an_end_to_targets() -> None:
+    many = [target("imaps", f"h{number}.example.com") for number in range(99)]
+    assert len(services(Question(ADDRESS), *many)) == 12
+
+
+def test_service_at() -> None:
+    assert [each and each.name for each in map(service_at, (995, 10995, 80, 4242))] == ["pop3s", "pop3s", None, None]
+
+
+@pytest.mark.parametrize(
+    ("seen", "service"),
+    [
+        (contact(), None),
+        (contact(greeting=said(b"* OK hi\r\n")), "imaps"),
+        (contact(greeting=said(b"220 hi\r\n")), "submissions"),
+        (contact(handshake=failed_handshake("x"), greeting=None, plain=said(b"+OK\r\n")), "pop3"),
+        (contact(handshake=failed_handshake("x"), greeting=None, plain=said(b"220 hi\r\n")), "submission"),
+        (contact(greeting=said(b"SSH-2.0\r\n")), None),
+        (unreached(), None),
+    ],
+)
+def test_heard_instead(seen: Contact, service: str | None) -> None:
+    found = heard_instead(seen)
+    assert (found and found.name) == service
+
+
+@pytest.mark.parametrize(
+    ("question", "source", "result"),
+    [
+        (Question(HOST), "typed", False),
+        (Question(HOST, service="pop3s"), "typed", True),
+        (Question(HOST, port=995), "typed", True),
+        (Question(ADDRESS), "SRV record", True),
+        (Question(ADDRESS), "common name", False),
+        (Question(ADDRESS, service="pop3s"), "typed", True),
+    ],
+)
+def test_promised(question: Question, source: str, result: bool) -> None:
+    assert promised(target(source=source), question) is result
+
+
+def test_what_must_answer() -> None:
+    host = Question(HOST)
+    closed, cleartext, opened = unreached(), unreached("pop3"), contact("imaps")
+    assert expected(closed.target, Question(HOST, port=995), [closed, opened])
+    assert not expected(closed.target, host, [closed, opened])
+    assert expected(closed.target, host, [closed, cleartext])
+    assert not expected(cleartext.target, host, [closed, cleartext])
+    assert expected(closed.target, host, [closed, contact(), opened])
+
+
+def test_one_address_of_each_family_is_looked_at_thoroughly() -> None:
+    names = HostNames(
+        HOST,
+        Lookup(HOST, "A", Outcome.ANSWER, ("192.0.2.1", "192.0.2.2")),
+        Lookup(HOST, "AAAA", Outcome.ANSWER, ("2001:db8::1", "2001:db8::2")),
+    )
+    assert main_addresses(names, Question(HOST)) == (("2001:db8::1", "192.0.2.1"), ("2001:db8::2", "192.0.2.2"))
+    assert main_addresses(names, Question(HOST, families=(4,))) == (("192.0.2.1",), ("192.0.2.2",))
+
+
+# --- the login -------------------------------------------------------------------------------------------------------
+
+
+def place(question: Question, *contacts: Contact, failing: tuple[str, ...] = ()) -> str:
+    judged: list[tuple[Contact, tuple[Finding, ...]]] = [
+        (each, (BOOK.finding("T1"),) if each.target.service.name in failing else ()) for each in contacts
+    ]
+    found = login_place(question, judged)
+    return found.target.service.name if found else ""
+
+
+ALL = tuple(map(contact, ("smtp", "submission", "pop3", "imap", "submissions", "pop3s", "imaps")))
+ASKED = Question(ADDRESS, secret=SECRET)
+
+
+def test_the_login_goes_to_the_first_healthy_encrypted_service() -> None:
+    assert place(ASKED, *ALL) == "imaps"
+    assert place(ASKED, *ALL, failing=("imaps",)) == "pop3s"
+    assert place(ASKED, contact("submission"), contact("imap")) == "imap"
+
+
+def test_the_login_goes_to_the_named_service_only() -> None:
+    pop = Question(ADDRESS, secret=SECRET, service="pop3s")
+    assert place(pop, *ALL) == "pop3s"
+    assert place(pop, *ALL, failing=("pop3s",)) == ""
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        contact("smtp"),
+        untrusted(code=18),
+        contact(greeting=None),
+        contact("pop3", upgrade=None),
+        contact(handshake=replace(VERIFIED, verified=False)),
+        unreached(),
+    ],
+)
+def test_no_login_where_it_is_not_safe(seen: Contact) -> None:
+    assert place(ASKED, seen) == ""
+
+
+def test_no_login_without_password_or_name() -> None:
+    assert place(Question(ADDRESS), *ALL) == ""
+    assert place(Question(HOST, secret=SECRET), *ALL) == ""
+    assert place(Question(HOST, secret=SECRET, user="me"), *ALL) == "imaps"
+
+
+def test_the_user_name() -> None:
+    told = replace(target(), username="from-autoconfig")
+    open_ = replace(target(), username="%EMAILADDRESS%")
+    assert username(told, Question(ADDRESS, user="typed")) == "typed"
+    assert username(told, Question(ADDRESS)) == "from-autoconfig"
+    assert username(open_, Question(ADDRESS)) == ADDRESS
+    assert username(open_, Question(V4)) == ""
+    assert with_username(open_, Question(ADDRESS)).username == ADDRESS

@@ -1,0 +1,105 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from gatepost.doctor.model import Status
+from gatepost.doctor.show.words import (
+    SIGNS,
+    ExitCode,
+    columns,
+    cut,
+    exit_code,
+    fill,
+    plain,
+    printable,
+    seconds,
+    status_word,
+    utc,
+    worst,
+)
+from support.doctor_reports import Words, failing, healthy, mixed
+
+
+def with_verdict(status):
+    return replace(healthy(), verdict=replace(healthy().verdict, status=status))
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (healthy(), ExitCode.FINE),
+        (with_verdict(Status.INFO), ExitCode.FINE),
+        (mixed(), ExitCode.WARNINGS),
+        (failing(), ExitCode.FAILS),
+        (with_verdict(Status.SKIP), ExitCode.NOT_TESTED),
+        (replace(failing(), examined=False), ExitCode.NOT_TESTED),
+    ],
+)
+def test_the_outcome_as_a_number(report, code):
+    assert exit_code(report) is code
+
+
+def test_the_worst_decides_and_a_remark_is_no_fault():
+    assert worst([Status.PASS, Status.FAIL, Status.WARN]) is Status.FAIL
+    assert worst([Status.SKIP, Status.INFO, Status.PASS]) is Status.PASS
+    assert worst([]) is Status.SKIP
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Grüße, 世界 ✓", "Grüße, 世界 ✓"),
+        ("\x1b[2J\x9b31m\x7f", r"\x1b[2J\x9b31m\x7f"),
+        ("a\r\nb\tc", "a b c"),
+        ("user\N{RIGHT-TO-LEFT OVERRIDE}cod", r"user\u202ecod"),
+        ("a\N{ZERO WIDTH SPACE}b\x1b", r"a\u200bb\x1b"),
+        ("\udcff", r"\udcff"),
+        (
+            "Qui\N{NO-BREAK SPACE}? Oui\N{NARROW NO-BREAK SPACE}!",
+            "Qui\N{NO-BREAK SPACE}? Oui\N{NARROW NO-BREAK SPACE}!",
+        ),
+    ],
+)
+def test_nothing_steers_the_terminal(text, expected):
+    assert printable(text) == expected
+
+
+@given(st.text())
+def test_whatever_comes_is_one_printable_line(text):
+    shown = printable(text)
+    assert all(each.isprintable() or each in "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}" for each in shown)
+    assert printable(shown) == shown
+
+
+def test_plain_letters_for_every_sign():
+    assert plain("„a“ \N{EN DASH} b… \N{RIGHT SINGLE QUOTATION MARK}") == '"a" - b... \''
+    assert plain("".join(SIGNS.values())).isascii()
+    assert len(set(plain("".join(SIGNS.values())))) == len(SIGNS)
+
+
+def test_columns_of_wide_and_combining_letters():
+    assert columns("abc") == 3
+    assert columns("日本") == 4
+    assert columns("e\N{COMBINING ACUTE ACCENT}") == 1
+    assert fill("日", 4) == "日  "
+
+
+def test_cutting_keeps_to_the_width():
+    assert cut("abcdef", 6) == "abcdef"
+    assert cut("abcdef", 4) == "abc…"
+    assert columns(cut("日本日本", 5)) <= 5
+    assert cut("日本日本", 5) == "日本…"
+    assert cut("abcdef", 5, "...") == "ab..."
+    assert cut("abcdef", 1) == "…"
+    assert cut("日本", 1, "") == ""
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.00"), (0.213, "0.21"), (1.35, "1.4"), (12.4, "12")])
+def test_seconds_are_as_exact_as_needed(value, shown):
+    assert seconds(value) == shown
+
+
+def test_words_and_times():
+    assert status_word(Status.FAIL, Words()) == "FAIL"
+    assert utc(0) == "1970-01-01T00:00:00Z"
