@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import idle, large, report, sessions
+from benchmarks import idle, large, report, sessions, startup
 from benchmarks.dovecot import DEFAULT, SHARED_FLAVOUR, TUNED_FLAVOUR, Dovecot
 from benchmarks.floor import Floor
 from benchmarks.gatepost_server import Gatepost
@@ -22,7 +22,7 @@ from benchmarks.host import BenchmarkError, Peer
 from benchmarks.workload import Workload, write_certificate, write_maildir
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("sessions", "idle", "large")
+PARTS = ("sessions", "idle", "large", "startup")
 
 PEERS: dict[str, Callable[[Workload], Peer]] = {
     "floor": Floor,
@@ -102,6 +102,9 @@ def measure(load: Workload, options: argparse.Namespace) -> report.Findings:
         print("Large maildrop", flush=True)
         visited = [peer for name, peer in zip(options.only, peers, strict=True) if name not in WITHOUT_LARGE]
         found.large = large.compare(load, visited, found.failures)
+    if "startup" in options.parts:
+        print("Start-up", flush=True)
+        found.startup = startup.measure()
     return found
 
 

@@ -10,6 +10,7 @@ from benchmarks.host import Peer, describe
 from benchmarks.idle import Idle
 from benchmarks.large import Large
 from benchmarks.sessions import CLIENTS, Series
+from benchmarks.startup import Startup
 from benchmarks.workload import Workload
 
 OURS, PEER, FLOOR = "Gatepost", "Dovecot, tuned", "bare loop"
@@ -47,6 +48,7 @@ class Findings:
     series: list[Series] = field(default_factory=list)
     idle: list[Idle] = field(default_factory=list)
     large: list[Large] = field(default_factory=list)
+    startup: list[Startup] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """What could not be measured, and why."""
 
@@ -103,6 +105,10 @@ def verdicts(found: Findings) -> list[Verdict]:
             most = max(idle.before_login, idle.after_login)
             promise = f"POP3S: <= {IDLE_KB:g} kB for each of {idle.connections:,} idle connections"
             judged.append(Verdict(promise, f"{most:.1f} kB", most <= IDLE_KB))
+    judged += [
+        Verdict(f"{each.what}: < {each.at_most:g} s", f"{each.seconds:.2f} s", each.seconds < each.at_most)
+        for each in found.startup
+    ]
     return judged
 
 
