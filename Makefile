@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 # What the tests with real mail programs need, and what the benchmark compares with (Debian package names).
-TEST_PACKAGES := curl fetchmail mpop getmail6 openssl iproute2 dovecot-pop3d
+TEST_PACKAGES := curl fetchmail mpop getmail6 openssl iproute2 nftables dovecot-pop3d dovecot-imapd postfix
 BENCH_PACKAGES := dovecot-core dovecot-pop3d openssl
 
 .DEFAULT_GOAL := help

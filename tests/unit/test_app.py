@@ -510,7 +510,7 @@ def test_data_that_the_user_cannot_reach_is_explained(settings: Settings, monkey
     Path(settings.server.data).mkdir()
     monkeypatch.setattr(crew_module, "can_use", lambda *_: False)
     monkeypatch.setattr(crew_module, "choose_identity", lambda *_: Identity("nobody", os.getuid(), os.getgid()))
-    with pytest.raises(ConfigError, match=r"User nobody cannot use.*\n.*chown -R nobody"):
+    with pytest.raises(ConfigError, match=r"User nobody cannot use.*\n.*chmod o\+x"):
         crew_module._identity(settings)
 
 

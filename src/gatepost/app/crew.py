@@ -131,7 +131,8 @@ def _identity(settings: Settings) -> Identity | None:
         name = identity.name if identity else f"number {os.geteuid()}"
         raise ConfigError(
             f"User {name} cannot use the data directory {directory}: it or a folder above is closed to that user.\n"
-            f"Choose another place for `server.data`, e.g. /var/lib/gatepost, or: chown -R {name} {directory}"
+            "Choose another place for `server.data`, e.g. /var/lib/gatepost, or let that user pass the folders "
+            "above it (chmod o+x FOLDER)"
         )
     return identity
 

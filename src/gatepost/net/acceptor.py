@@ -13,8 +13,6 @@ from typing import Final
 from gatepost.net.entrance import Entrance
 from gatepost.net.hub import Hub
 
-AT_ONCE: Final = 32
-"""Connections accepted before others get the loop again: a crowd at the door must not stop those inside."""
 BROKEN: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENETUNREACH})
 """That connection broke before we took it, or a packet filter forbids it (accept(2)); the next may be sound."""
 
@@ -60,18 +58,17 @@ class Acceptor:
             self._hub.loop.remove_reader(self._listening)
 
     def _accept(self) -> None:
-        for _ in range(AT_ONCE):
-            if self._hub.full:
-                self._pause()
-                return
-            try:
-                accepted, source = self._listening.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in BROKEN:
-                    continue
+        """Lets one in; the loop calls again if there are more, and in between those inside get their turn."""
+        if self._hub.full:
+            self._pause()
+            return
+        try:
+            accepted, source = self._listening.accept()
+        except BlockingIOError:  # another process was faster
+            return
+        except OSError as error:
+            if error.errno not in BROKEN:
                 self._hub.notice(f"{self._entrance.listener.where}: cannot accept, {error.strerror}; waiting")
                 self._pause()
-                return
-            self._hub.take(accepted, source[:2], self._entrance)
+            return
+        self._hub.take(accepted, source[:2], self._entrance)

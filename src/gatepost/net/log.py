@@ -88,8 +88,8 @@ class Log:
 
     def connection(self, record: Mapping[str, object]) -> None:
         """The line about a connection that has ended: the driver's record in its order, without what is empty."""
-        fields = {key: value for key, value in record.items() if value not in ("", None) and key != "service"}
-        self._line(str(record["service"]), fields)
+        fields = {key: value for key, value in record.items() if value != "" and value is not None}
+        self._line(str(fields.pop("service")), fields)
 
     def event(self, text: str, **fields: object) -> None:
         """Something that concerns the server itself, as a sentence."""

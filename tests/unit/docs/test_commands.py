@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from gatepost.cli.main import build
+from gatepost.doctor.knowledge import load
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("[A-QS-Z]*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,6 +43,11 @@ ALL = [
     pytest.param(command, arguments, id=f"{page.name}: {command}")
     for page in PAGES
     for command in commands(page.read_text("utf-8"))
+    for arguments in gatepost_arguments(command)
+] + [
+    pytest.param(command, arguments, id=f"row {row.id}: {command}")
+    for row in load().rows()
+    for command in [re.sub(r"\{\w+\}", "x", row.command)]
     for arguments in gatepost_arguments(command)
 ]
 

@@ -13,7 +13,6 @@ import pytest
 import uvloop
 
 from gatepost.config.settings import Limits
-from gatepost.net.acceptor import AT_ONCE
 from gatepost.net.doors import ACCESS_DENIED
 from gatepost.net.hub import COURTESY
 from support.echo import Client, OpenTally, Server, client_context, serving, until
@@ -107,7 +106,7 @@ class TestRoom:
     def test_a_crowd_at_the_door(self) -> None:
         async def work() -> None:
             async with serving("lmtp") as server:
-                clients = await asyncio.gather(*(Client.plain(server.port) for _ in range(3 * AT_ONCE)))
+                clients = await asyncio.gather(*(Client.plain(server.port) for _ in range(100)))
                 for client in clients:
                     assert (await client.line()).startswith(b"+OK")
                 await asyncio.gather(*(client.close() for client in clients))

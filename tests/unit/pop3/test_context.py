@@ -1,9 +1,12 @@
+import asyncio
+
 import pytest
 
 from dialogs.house import TLS, House, StubFlow
+from gatepost.errors import MisuseError
 from gatepost.identity.api import Login
 from gatepost.model import Account
-from gatepost.pop3.context import Record, Talk
+from gatepost.pop3.context import NOT_OPEN, Record, Talk
 from gatepost.pop3.machine import Machine
 from gatepost.pop3.replies import voice
 
@@ -57,3 +60,9 @@ def test_choices_add_up_and_free_the_voice_from_ascii():
     assert (made.utf8, made.language, made.voice) == (True, "ja", voice("ja", ascii_only=False))
     made.choose(utf8=True)
     assert made.voice is voice("ja", ascii_only=False)
+
+
+def test_a_session_that_was_not_opened_has_nobody_to_write_to():
+    assert NOT_OPEN.tls is None
+    with pytest.raises(MisuseError, match="not open"):
+        asyncio.run(NOT_OPEN.flush())

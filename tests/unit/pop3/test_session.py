@@ -5,13 +5,12 @@ import asyncio
 import pytest
 
 from dialogs.house import LOGIN, PASSWORD, PLAIN, TLS, House, StubFlow, handled, play
-from gatepost.errors import MisuseError, NoSuchMessageError, StoreCorruptError, StoreUnavailableError
+from gatepost.errors import NoSuchMessageError, StoreCorruptError, StoreUnavailableError
 from gatepost.identity.api import LoginFailedError
 from gatepost.model import CHUNK
 from gatepost.net.log import Log
 from gatepost.pop3 import commands, machine
 from gatepost.pop3.authorization import Authorization
-from gatepost.pop3.context import NOT_OPEN
 from gatepost.pop3.grammar import PENDING
 from gatepost.pop3.transaction import Transaction
 
@@ -149,11 +148,6 @@ def test_shutting_down():
         assert (await session.closed("shutdown"))["outcome"] == "restart"
 
     play(story)
-
-
-def test_a_session_that_was_not_opened_has_nobody_to_write_to():
-    with pytest.raises(MisuseError, match="not open"):
-        asyncio.run(NOT_OPEN.flush())
 
 
 # -- Who may enter
