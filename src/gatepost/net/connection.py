@@ -161,8 +161,8 @@ class Connection(asyncio.Protocol):
             self.end(Ended(Outcome.LOST, f"TLS: {tls_reason(error)}"))
             self._take()
             plain = b""
-        if data and (answer := pipe.take()):
-            self._wire.write(answer)
+        if data and pipe.outgoing.pending:
+            self._wire.write(pipe.take())
         if pipe.ended:
             self.end(Ended(Outcome.CLOSED))
         return plain

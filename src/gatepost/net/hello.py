@@ -7,6 +7,7 @@ both are decided here, before OpenSSL sees the first octet. Everything else is l
 from __future__ import annotations
 
 import re
+import struct
 from typing import Final
 
 from msgspec import Struct
@@ -20,8 +21,11 @@ MOST_RECORDS: Final = 16
 
 _HANDSHAKE_RECORD: Final = 22
 _CLIENT_HELLO: Final = 1
-_SERVER_NAME: Final = b"\0\0"
-_ALPN: Final = b"\0\x10"
+_EXTENSION: Final = struct.Struct(">HH")
+"""ExtensionType, and the length of what follows (RFC 8446 §4.2)."""
+_SERVER_NAME: Final = 0
+_ALPN: Final = 16
+_CUT_SHORT: Final = "the ClientHello is cut short"
 _NAME: Final = re.compile(rb"[A-Za-z0-9._-]{1,255}")
 
 
@@ -78,7 +82,7 @@ def _vector_end(data: bytes, position: int, width: int) -> int:
     start = position + width
     end = start + int.from_bytes(data[position:start])
     if end > len(data) or start > len(data):
-        raise HelloError("the ClientHello is cut short")
+        raise HelloError(_CUT_SHORT)
     return end
 
 
@@ -89,8 +93,12 @@ def _extensions(data: bytes, position: int) -> Hello:
     last = _vector_end(data, position, 2)
     position += 2
     while position < last:
-        kind = data[position : position + 2]
-        end = _vector_end(data, position + 2, 2)
+        if position + 4 > len(data):
+            raise HelloError(_CUT_SHORT)
+        kind, length = _EXTENSION.unpack_from(data, position)
+        end = position + 4 + length
+        if end > len(data):
+            raise HelloError(_CUT_SHORT)
         if kind == _SERVER_NAME:
             server_name = _server_name(data[position + 4 : end])
         elif kind == _ALPN:

@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -24,26 +24,26 @@ _LONGEST: Final = 500
 _STDERR: Final = 2
 
 
-def quoted(value: object) -> str:
-    """A value as it stands behind `key=` in a text line."""
-    match value:
-        case str():
-            return _quoted_text(value[:_LONGEST])
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return str(value)
-        case float():
-            return f"{value:.3f}"
-    return _quoted_text(str(value)[:_LONGEST])
-
-
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=256)
 def _quoted_text(text: str) -> str:
-    """Most of what is logged was logged before."""
+    """Most of what is logged was logged before. Clients choose some of it: the longest are some kilobytes."""
+    text = text[:_LONGEST]
     if _PLAIN.fullmatch(text):
         return text
     return '"' + "".join(map(_shown, text)) + '"'
+
+
+def _quoted_other(value: object) -> str:
+    return _quoted_text(str(value))
+
+
+_FORMS: Final[dict[type[Any], Callable[[Any], str]]] = {
+    str: _quoted_text,
+    int: str,
+    float: "{:.3f}".format,
+    bool: lambda value: "yes" if value else "no",
+}
+"""How a value stands behind `key=` in a text line."""
 
 
 def _shown(character: str) -> str:
@@ -103,7 +103,7 @@ class Log:
             return
         words = [_stamp(now)] if self._stamped else []
         words += [source + ":", *([safe_text(text)] if text else [])]
-        words += [f"{key}={quoted(value)}" for key, value in fields.items()]
+        words += [f"{key}={_FORMS.get(type(value), _quoted_other)(value)}" for key, value in fields.items()]
         self.write(" ".join(words).encode(errors="backslashreplace") + b"\n")
 
 

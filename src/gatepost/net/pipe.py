@@ -8,6 +8,7 @@ of CPU for a POP3S session, 30 against 50 kB for an idle connection.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -34,7 +35,7 @@ class TlsPipe:
     that keeps an idle connection near 30 kB, where the event loop's own TLS transport takes 50 to 60.
     """
 
-    __slots__ = ("_barren", "_certificate", "_incoming", "_outgoing", "_server_name", "_ssl", "ended")
+    __slots__ = ("_barren", "_certificate", "_incoming", "_server_name", "_ssl", "ended", "outgoing")
 
     RECORD: Final = 16 * 1024
     """Most plaintext in one record (RFC 8446 §5.1)."""
@@ -43,8 +44,8 @@ class TlsPipe:
 
     def __init__(self, base: CertificateContext, certificate: CertificateContext, server_name: str) -> None:
         self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._ssl = base.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.outgoing = ssl.MemoryBIO()
+        self._ssl = base.wrap_bio(self._incoming, self.outgoing, server_side=True)
         self._ssl.context = certificate
         self._certificate = certificate
         self._server_name = server_name
@@ -63,21 +64,26 @@ class TlsPipe:
 
     def receive(self, data: bytes) -> bytes:
         """The plaintext in `data`, perhaps none. Raises ssl.SSLError."""
+        incoming = self._incoming
         if len(data) <= self.RECORD:
-            self._incoming.write(data)
+            incoming.write(data)
             plain = self._read()
-            if self._incoming.pending:  # OpenSSL itself holds nothing back: each read takes a record whole
+            if incoming.pending:  # OpenSSL itself holds nothing back: each read takes a record whole
                 plain += b"".join(iter(self._read, b""))
         else:
-            pieces: list[bytes] = []
-            for start in range(0, len(data), self.RECORD):
-                self._incoming.write(data[start : start + self.RECORD])
-                pieces.extend(iter(self._read, b""))
-            plain = b"".join(pieces)
-        self._barren = 0 if plain else self._barren + len(data)
-        if self._barren > self.BARREN:
-            raise BarrenError("too many TLS records without data")
+            plain = b"".join(self._read_pieces(data))
+        if plain:
+            self._barren = 0
+        else:
+            self._barren += len(data)
+            if self._barren > self.BARREN:
+                raise BarrenError("too many TLS records without data")
         return plain
+
+    def _read_pieces(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), self.RECORD):
+            self._incoming.write(data[start : start + self.RECORD])
+            yield from iter(self._read, b"")
 
     def _read(self) -> bytes:
         try:
@@ -92,17 +98,17 @@ class TlsPipe:
         """The ciphertext of `data`, with whatever TLS itself has to say. Raises ssl.SSLError."""
         if len(data) <= self.RECORD:
             self._ssl.write(data)
-            return self._outgoing.read()
+            return self.outgoing.read()
         pieces = []
         whole = memoryview(data)
         for start in range(0, len(data), self.RECORD):
             self._ssl.write(whole[start : start + self.RECORD])
-            pieces.append(self._outgoing.read())
+            pieces.append(self.outgoing.read())
         return b"".join(pieces)
 
     def take(self) -> bytes:
-        """What TLS itself has to say: handshake, alerts, tickets, answers to KeyUpdate."""
-        return self._outgoing.read() if self._outgoing.pending else b""
+        """What TLS itself has to say, if `outgoing.pending`: handshake, alerts, tickets, answers to KeyUpdate."""
+        return self.outgoing.read()
 
     def close(self) -> bytes:
         """Our close_notify (RFC 8446 §6.1), with which the peer knows that nothing was cut off."""
