@@ -280,7 +280,6 @@ class Act(Enum):
 CLOSE, RESET, SILENCE = Act.CLOSE, Act.RESET, Act.SILENCE
 
 
-
 @dataclass(frozen=True)
 class Later:
     """A reply that comes after so many seconds."""

@@ -726,3 +726,14 @@ def test_renewal_that_fails_is_logged(rig: Rig, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(crew_module, "ensure_certificate", refuse)
     assert not rig.crew.changed()
     assert rig.lines == [b"gatepost: the local certificate was not renewed: the disk is full\n"]
+
+
+def test_ctrl_c_while_the_program_is_read_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "gatepost.cli.main", Interrupted())
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == 130

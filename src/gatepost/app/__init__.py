@@ -9,14 +9,15 @@ Must never: know a protocol's words or a table of the store. It only puts things
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
-
-from gatepost.cli.main import build
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from gatepost.cli.environment import Engine
 
 __all__ = ["main"]
+
+INTERRUPTED: Final = 130
+"""Exit code: 128 + SIGINT, as shells have it."""
 
 
 class _EngineWhenNeeded:
@@ -34,4 +35,9 @@ class _EngineWhenNeeded:
 
 def main() -> None:
     """The command `gatepost`."""
-    build(cast("Engine", _EngineWhenNeeded()))()
+    try:
+        from gatepost.cli.main import build  # noqa: PLC0415 -- a Ctrl-C while it is read ends quietly, too
+
+        build(cast("Engine", _EngineWhenNeeded()))()
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None

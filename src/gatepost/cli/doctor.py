@@ -36,9 +36,20 @@ _NO_ARGUMENT: Final = (
 )
 
 
+_HELP: Final = (
+    "Say why mail does not work, for any server, with a fix."
+    " Exit code: 0 fine, 1 warnings, 2 fails, 3 not tested.\n\n"
+    "What leaves this machine: names go to your name server, and to public ones only if it gives no "
+    "usable answer; the domain's web servers are asked for settings, without your address; the mail "
+    "servers are spoken to. If one does not answer, 1.1.1.1 and 9.9.9.9 are dialled to see whether there "
+    "is a network at all. Without SUBJECT, gmail-smtp-in.l.google.com is dialled at port 25, and nothing "
+    "is sent. The password goes to one server, encrypted."
+)
+
+
 def register(root: typer.Typer) -> None:
     """Adds the single command of this module."""
-    root.command("doctor", cls=_Command)(doctor)
+    root.command("doctor", cls=_Command, help=_HELP)(doctor)
 
 
 class _Command(TyperCommand):
@@ -88,6 +99,14 @@ def doctor(
     resolver: Annotated[
         list[str] | None, typer.Option(metavar="IP[:PORT]", help="Ask this name server; may be repeated.")
     ] = None,
+    second_opinion: Annotated[
+        bool,
+        typer.Option(
+            "--second-opinion",
+            help="Ask public name servers (Quad9, Cloudflare, Google), too, when yours denies a name or gives a"
+            " private address. Without it they are asked only when yours gives no usable answer.",
+        ),
+    ] = False,
     rules: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Your own rows of knowledge: TOML, or a folder of them.")
     ] = None,
@@ -97,7 +116,10 @@ def doctor(
     nagios: Annotated[bool, typer.Option("--nagios", help="Print one line, for monitoring.")] = False,
     html: Annotated[str, typer.Option(metavar="FILE", help="Write one page to send to support; - prints it.")] = "",
     bundle: Annotated[
-        str, typer.Option(metavar="FILE", help="Write a report without names in it, for strangers; - prints it.")
+        str,
+        typer.Option(
+            metavar="FILE", help="Write a report for strangers, without your names as far as known; - prints it."
+        ),
     ] = "",
     compare: Annotated[str, typer.Option(metavar="HOST", help="Test this one too, and show where they differ.")] = "",
     watch: Annotated[
@@ -117,8 +139,9 @@ def doctor(
             _refuse_together(
                 "--compare", login=login, user=user, password_env=password_env, password_fd=password_fd is not None
             )
-        if nagios:
-            _refuse_together("--nagios", json=as_json)
+        _refuse_crowds({"--json": as_json, "--nagios": nagios, "--html -": html == "-", "--bundle -": bundle == "-"})
+        if resolver:
+            _refuse_together("--resolver", second_opinion=second_opinion)
         question = None
         if subject:
             question = _question(
@@ -133,6 +156,7 @@ def doctor(
             resolvers=tuple(resolver or ()),
             rules=tuple(rules or ()),
             language=lang,
+            second_opinion=second_opinion,
             output=examination.Output(
                 json=as_json, nagios=nagios, html=html, bundle=bundle, verbose=verbose, watch=watch
             ),
@@ -172,6 +196,12 @@ def _refuse_without_subject(**options: object) -> None:
 def _refuse_together(option: str, **others: object) -> None:
     if wrong := [f"--{name.replace('_', '-')}" for name, value in others.items() if value]:
         raise InvalidValueError(f"{option} and {wrong[0]} do not go together\nGive one of them.")
+
+
+def _refuse_crowds(printed: dict[str, bool]) -> None:
+    """Two documents on standard output would be none."""
+    if len(wrong := [option for option, wanted in printed.items() if wanted]) > 1:
+        raise InvalidValueError(f"{wrong[0]} and {wrong[1]} both print\nGive one of them a file, or leave it out.")
 
 
 def _families(*, v4: bool, v6: bool) -> tuple[int, ...]:

@@ -68,6 +68,8 @@ class Order:
     rules: tuple[Path, ...]
     language: str
     output: Output
+    second_opinion: bool = False
+    """Public name servers may hear of denials and private addresses too."""
 
 
 def run(order: Order) -> int:
@@ -162,7 +164,9 @@ class _Run:
         try:
             if question is None:
                 return await _own(self.order.environment, resolvers, self.book, watcher)
-            return await _foreign(replace(question, language=self.language), resolvers, self.book, watcher)
+            asked = replace(question, language=self.language)
+            second = self.order.second_opinion
+            return await _foreign(asked, resolvers, self.book, watcher, second_opinion=second)
         except BadNameError as error:
             raise InvalidValueError(f"{error}\nWrite --resolver 192.0.2.1, or 192.0.2.1:53.") from error
 
@@ -221,14 +225,16 @@ class _Run:
         )
 
 
-async def _foreign(question: Question, resolvers: tuple[str, ...], book: Book, watcher: Watcher) -> Report:
+async def _foreign(
+    question: Question, resolvers: tuple[str, ...], book: Book, watcher: Watcher, *, second_opinion: bool = False
+) -> Report:
     """Examines any server."""
     from gatepost.doctor.examine import examine  # noqa: PLC0415
-    from gatepost.doctor.names.resolver import PUBLIC, Resolver  # noqa: PLC0415
+    from gatepost.doctor.names.resolver import PUBLIC, Resolver, SecondOpinion  # noqa: PLC0415
 
     _check_authorities(question.ca_file)
     # Who names a name server wants its answer, and nobody else to hear the question.
-    others = () if resolvers else tuple(Resolver((server,)) for server in PUBLIC)
+    others = () if resolvers else tuple(SecondOpinion(server, always=second_opinion) for server in PUBLIC)
     return await examine(question, resolver=Resolver(resolvers), others=others, book=book, watch=watcher)
 
 
@@ -274,6 +280,7 @@ def command_line(order: Order) -> str:
         words += ["--login"] if question.secret and not question.user else []
         words += [f"-{family}" for family in question.families if len(question.families) == 1]
         words += ["--all-ports"] if question.all_ports else []
+    words += ["--second-opinion"] if order.second_opinion else []
     words += [word for server in order.resolvers for word in ("--resolver", server)]
     return shlex.join(words)
 
@@ -293,8 +300,8 @@ def _bundle(report: Report, question: Question | None, book: Book) -> str:
 
     from gatepost.doctor.show.bundle import Disguise, bundle, servers  # noqa: PLC0415
 
-    node = platform.node()
-    own = {node, node.partition(".")[0]} - {"localhost"}
+    named = {platform.node(), *(os.environ.get(each, "") for each in ("HOSTNAME", "HOST", "COMPUTERNAME"))}
+    own = {*named, *(name.partition(".")[0] for name in named)} - {"localhost", ""}
     if question:
         typed = {question.user, question.sender, question.subject if "@" in question.subject else ""}
         kept = servers(report)

@@ -83,11 +83,12 @@ def _proof(finding: Finding) -> str:
 
 
 def _confidence(book: Book, matches: tuple[Match, ...]) -> Confidence:
-    """How sure the first row is: as sure as it says of itself, unless others fit as well."""
+    """How sure the first row is: as sure as it says of itself, unless others, that know as much, fit as well."""
     own = book.row(matches[0].id).confidence
     if len(matches) == 1 or own is Confidence.POSSIBLE:
         return own
-    close = matches[1].score >= _CLOSE * matches[0].score
+    rivals = (each for each in matches[1:] if book.row(each.id).confidence is not Confidence.POSSIBLE)
+    close = any(each.score >= _CLOSE * matches[0].score for each in rivals)
     return Confidence.POSSIBLE if close else Confidence.LIKELY
 
 

@@ -34,7 +34,7 @@ class Lookup(Struct, frozen=True):
 
     name: str
     kind: str
-    """`A`, `AAAA`, `MX`, `SRV`, `TXT`, `PTR`, `CNAME`, `TLSA`."""
+    """`A`, `AAAA`, `MX`, `SRV`, `TXT`, `PTR`, `CNAME`."""
     outcome: Outcome
     values: tuple[str, ...] = ()
     """In presentation form: `10 mx.example.com.`, `0 1 993 imap.example.com.`."""
@@ -45,6 +45,13 @@ class Lookup(Struct, frozen=True):
     error: str = ""
     dnssec: bool = False
     """Whether the resolver said it is authentic (AD)."""
+    local: bool = False
+    """Whether the resolver is on this machine: what another one says, anybody on the way can have changed."""
+
+    @property
+    def proved(self) -> bool:
+        """Whether the answer cannot have been changed on the way."""
+        return self.dnssec and self.local
 
 
 class HostNames(Struct, frozen=True):
@@ -55,7 +62,7 @@ class HostNames(Struct, frozen=True):
     """None: not asked."""
     v6: Lookup | None
     others: tuple[Lookup, ...] = ()
-    """The same questions to other resolvers, and MX, PTR or TLSA where they were asked."""
+    """The same questions to other resolvers, and MX or PTR where they were asked."""
     literal: bool = False
     """The host is an IP address."""
 
@@ -88,6 +95,8 @@ class Publication(Struct, frozen=True):
     """Why it could not be read, if something was there."""
     plain: tuple[str, ...] = ()
     """Service names that programs are told to use without encryption."""
+    dnssec: bool = False
+    """Whether what was found in DNS is proved (`Lookup.proved`)."""
 
 
 class Discovery(Struct, frozen=True):
@@ -224,7 +233,7 @@ class VersionTried(Struct, frozen=True):
 
 
 class Capabilities(Struct, frozen=True):
-    """What a server said it can do, normalised to upper case: `STLS`, `UIDL`, `AUTH=PLAIN`, `LOGINDISABLED`, `SIZE 1000`."""
+    """What a server said it can do, in upper case: `STLS`, `UIDL`, `AUTH=PLAIN`, `LOGINDISABLED`, `SIZE 1000`."""
 
     asked: bool
     items: tuple[str, ...] = ()
@@ -257,14 +266,15 @@ class Login(Struct, frozen=True):
     """The one attempt to log in."""
 
     mechanism: str
-    """`PLAIN`, `LOGIN`, `USER/PASS`, `IMAP LOGIN`, or empty when none was usable."""
+    """`PLAIN`, `LOGIN`, `USER/PASS`, `IMAP LOGIN`, `SCRAM-SHA-256`, or empty when none was usable."""
     accepted: bool
     reply: bytes
     """The deciding reply, secrets removed."""
     seconds: float = 0.0
     error: str = ""
     """Why it was not tried or not answered: `no usable mechanism`, `not encrypted`, `certificate not trusted`,
-    `unexpected challenge`, `closed`, `timed out`.
+    `unexpected challenge`, `server not proven` (it let us in without SCRAM's proof that it knows the password),
+    `closed`, `timed out`; else what is wrong with the server's SCRAM messages.
     """
 
 
@@ -305,6 +315,8 @@ class Contact(Struct, frozen=True):
     transcript: tuple[str, ...] = ()
     """`C: ` and `S: ` lines, secrets removed."""
     seconds: float = 0.0
+    unfinished: bool = False
+    """The time was over before everything was seen; what is here holds."""
 
 
 class Surroundings(Struct, frozen=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -50,6 +52,14 @@ class Status(StrEnum):
     WARN = "warn"
     FAIL = "fail"
     SKIP = "skip"
+
+
+_WORST_FIRST: Final = (Status.FAIL, Status.WARN, Status.PASS, Status.INFO, Status.SKIP)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """The one that decides; a remark is no fault; SKIP when there is none."""
+    return min(statuses, key=_WORST_FIRST.index, default=Status.SKIP)
 
 
 class Who(StrEnum):
@@ -114,6 +124,10 @@ class Setting(Struct, frozen=True):
     """Where it comes from: `SRV record`, `autoconfig`, `known provider`, `common name`, `typed`."""
     working: bool
     """Whether this examination saw it work, as far as it went."""
+    tested: bool = True
+    """Whether it was tried at all."""
+    foreign: bool = False
+    """Only DNS without proof names this host, which belongs to another domain: it may be somebody else's."""
 
 
 class Target(Struct, frozen=True):
@@ -125,12 +139,15 @@ class Target(Struct, frozen=True):
     source: str = "typed"
     username: str = ""
     authentication: str = ""
+    address: str = ""
+    """Set only where several addresses of one service are reported each for itself."""
 
     @property
     def where(self) -> str:
-        """`pop3s mail.example.com:995`."""
+        """`pop3s mail.example.com:995`, with the address behind it in brackets where it is set."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.service.name} {host}:{self.port}"
+        place = f"{self.service.name} {host}:{self.port}"
+        return f"{place} ({self.address})" if self.address else place
 
 
 class Question(Struct, frozen=True):

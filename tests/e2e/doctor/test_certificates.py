@@ -95,7 +95,9 @@ SPECIMENS = (
     Specimen("V4", speaks(V12, V13, client_ca=HOME.file), "imaps"),
     Specimen("V3", speaks(V12, V12, client_ca=HOME.file), "imaps", called="client-certificate-under-TLS-1.2"),
     Specimen("V5", speaks(V10, V13), "imaps"),
-    Specimen("V5", speaks(V12, V13, ciphers="ECDHE+AESGCM:ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0"), "imaps", called="no-encryption"),
+    Specimen(
+        "V5", speaks(V12, V13, ciphers="ECDHE+AESGCM:ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0"), "imaps", called="no-encryption"
+    ),
     Specimen("V8", speaks(V12, V12), "imaps"),
     Specimen("X30", alert(80), "imaps"),
 )

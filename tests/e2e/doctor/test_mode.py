@@ -64,9 +64,23 @@ SPECIMENS = (
     Specimen("X5", SMTP, "pop3"),
     Specimen("X6", SMTP.answering(**NO_TLS), "submission"),
     Specimen("X23", SMTP.answering(**NO_TLS), "smtp"),
+    Specimen(
+        "X21",
+        without_tls("imap").answering(
+            CAPABILITY=b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n%t OK\r\n", STARTTLS=b"%t BAD what?\r\n"
+        ),
+        "imap",
+        also="X6",
+        decides=False,
+    ),
     Specimen("X7", SMTP.but(greeting=MASKED).answering(**NO_TLS), "submission", also="X6"),
-    Specimen("X7", SMTP.answering(**NO_TLS | {"EHLO": b"250-mail.example.test\r\n250-XXXXXXXA\r\n250 SIZE 50000000\r\n"}),
-             "submission", also="X6", called="XXXXXXXA"),
+    Specimen(
+        "X7",
+        SMTP.answering(**NO_TLS | {"EHLO": b"250-mail.example.test\r\n250-XXXXXXXA\r\n250 SIZE 50000000\r\n"}),
+        "submission",
+        also="X6",
+        called="XXXXXXXA",
+    ),
     Specimen("X8", SMTP.answering(STARTTLS=b"454 4.7.0 TLS not available due to local problem\r\n"), "submission"),
     Specimen("X8", POP3.answering(STLS=b"-ERR TLS initialization failed.\r\n"), "pop3"),
     Specimen("X8", IMAP.answering(STARTTLS=b"%t BAD TLS initialization failed.\r\n"), "imap"),
@@ -83,7 +97,7 @@ SPECIMENS = (
     Specimen("X13", raw(b"", after=b"\x16", then=RESET), "imaps"),
     Specimen("X17", raw(b"220-FTP server\x1b[2J ready\r\nwelcome to everything\r\n"), "imap"),
     Specimen("X20", knows_no_name()),
-)  # fmt: skip
+)
 
 PATIENT = (
     Specimen("T9", POP3.but(accept=SILENCE), "pop3"),

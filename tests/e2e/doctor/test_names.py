@@ -70,22 +70,34 @@ SPECIMENS = (
     named("D20", {"A": Fault.BOGUS, "real": ["127.0.0.1"]}),
     Specimen("D21", host=HOST, zone=lambda _: {HOST: Fault.REFUSED}, others={HOST: {"A": ["9.9.9.9"]}}, names=True),
     Specimen("D22", host=HOST, zone=lambda _: {HOST: Fault.NXDOMAIN}, others={HOST: {"A": ["9.9.9.9"]}}, names=True),
-    Specimen("D24", healthy("imap", HOME.issue("xn--bcher-kva.example.test")), "imaps", host="bücher.example.test",
-             zone=lambda _: {"xn--bcher-kva.example.test": LOOPBACK}),
+    Specimen(
+        "D24",
+        healthy("imap", HOME.issue("xn--bcher-kva.example.test")),
+        "imaps",
+        host="bücher.example.test",
+        zone=lambda _: {"xn--bcher-kva.example.test": LOOPBACK},
+    ),
     Specimen("D30", IMAPS, "imaps"),
     address("D8", lambda _: {DOMAIN: {"MX": ["0 ."]}, HOST: Fault.NXDOMAIN}),
     address("D9", publishing(pop3s=NOTHING)),
-    address("D14", lambda _: {DOMAIN: {"MX": ["10 mx.nowhere.test."]}, HOST: Fault.NXDOMAIN}, also="D7"),
+    address("D14", lambda _: {DOMAIN: {"MX": ["10 mx.nowhere.test."]}, HOST: Fault.NXDOMAIN}, also="D42"),
+    address("D42", publishing(domain={"MX": ["10 gone.example.test."]})),
+    named("D43", Fault.NXDOMAIN, "imap.gmail.com", called="a-name-of-a-provider"),
     address("D17", publishing(domain={"TXT": ["hi"]})),
     address("D25", publishing(domain=AT_GMAIL, zone={GMAIL: LOOPBACK}), service="imaps"),
     address("D26", publishing()),
     address("D27", publishing(autodiscover=srv(443, "www.example.test"))),
     address("D31", publishing()),
-    address("D7", publishing(domain={"MX": ["10 alias.example.test."]}, zone={"alias.example.test": {"CNAME": [f"{HOST}."]}}),
-            called="MX-is-an-alias"),
-    Specimen("D40", host="me@nowhere.invalid", names=True, zone=lambda _: {"nowhere.invalid": Fault.NXDOMAIN}, service=""),
+    address(
+        "D7",
+        publishing(domain={"MX": ["10 alias.example.test."]}, zone={"alias.example.test": {"CNAME": [f"{HOST}."]}}),
+        called="MX-is-an-alias",
+    ),
+    Specimen(
+        "D40", host="me@nowhere.invalid", names=True, zone=lambda _: {"nowhere.invalid": Fault.NXDOMAIN}, service=""
+    ),
     Specimen("D41", host="m e@example.test", names=True, service="", zone=lambda _: {HOST: Fault.NXDOMAIN}),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("specimen", SPECIMENS, ids=ids(SPECIMENS))
@@ -94,7 +106,7 @@ def test_specimen(specimen: Specimen) -> None:
 
 
 def test_a_name_server_that_is_silent() -> None:
-    specimen = named("D2", Fault.DROP, ask={"timeout": 1.0})
+    specimen = named("D45", Fault.DROP, also="D2", ask={"timeout": 1.0})
     confirm(specimen, asyncio.run(examined(specimen)))
 
 

@@ -166,7 +166,7 @@ def test_monitoring_gets_its_line_even_then(orders):
     result = run("mail.example.com", "--nagios", "--user", "me")
     assert result.exit_code == doctor.NOT_TESTED
     assert result.stdout.startswith("MAIL UNKNOWN - there is no terminal to ask for the password. Give it by")
-    assert "--nagios and --json do not go together" in run("mail.example.com", "--nagios", "--json").stdout
+    assert "--json and --nagios both print" in run("mail.example.com", "--nagios", "--json").stdout
     result = run("mail.example.com", "--nagios", "--password", SECRET)
     assert (result.exit_code, SECRET in result.output) == (doctor.NOT_TESTED, False)
     assert result.stdout.startswith("MAIL UNKNOWN - ")
@@ -189,9 +189,9 @@ def test_families(orders, options, families):
 
 
 def test_the_ways_out(orders):
-    options = "--json --html a.html --bundle - --verbose --watch 60"
+    options = "--json --html a.html --bundle b.txt --verbose --watch 60"
     run("mail.example.com", *options.split())
-    assert orders[-1].output == examination.Output(json=True, html="a.html", bundle="-", verbose=True, watch=60)
+    assert orders[-1].output == examination.Output(json=True, html="a.html", bundle="b.txt", verbose=True, watch=60)
 
 
 def test_the_other_server_is_asked_the_same(orders):
@@ -217,6 +217,21 @@ def test_a_wrong_configuration_file_keeps_nobody_from_other_servers(orders, tmp_
     assert orders[-1].config == "other.toml"
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--json", "--html", "-"], "--json and --html - both print"),
+        (["--json", "--bundle", "-"], "--json and --bundle - both print"),
+        (["--html", "-", "--bundle", "-"], "--html - and --bundle - both print"),
+        (["--nagios", "--html", "-"], "--nagios and --html - both print"),
+    ],
+)
+def test_only_one_document_is_printed(options, said):
+    result = run("mail.example.com", *options)
+    assert result.exit_code == doctor.NOT_TESTED
+    assert said in result.output
+
+
 @pytest.mark.parametrize("error", [typer.Abort, KeyboardInterrupt])
 @pytest.mark.parametrize(("options", "code"), [([], doctor.INTERRUPTED), (["--nagios"], doctor.NOT_TESTED)])
 def test_ctrl_c_is_no_traceback(monkeypatch, error, options, code):
@@ -240,3 +255,18 @@ def test_our_errors_have_a_fix(monkeypatch):
 def test_standard_input_decides_whether_anybody_can_be_asked(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert not doctor._is_terminal()
+
+
+def test_the_help_says_what_leaves_this_machine():
+    shown = " ".join(run("--help").output.split())
+    assert "What leaves this machine" in shown
+    for stranger in ("1.1.1.1", "9.9.9.9", "gmail-smtp-in.l.google.com", "Quad9"):
+        assert stranger in shown
+
+
+def test_second_opinions_are_an_order_of_their_own(orders):
+    run("mail.example.com", "--second-opinion")
+    run("mail.example.com")
+    assert [each.second_opinion for each in orders] == [True, False]
+    assert "--second-opinion" in examination.command_line(orders[0])
+    assert "do not go together" in run("mail.example.com", "--second-opinion", "--resolver", "192.0.2.1").output

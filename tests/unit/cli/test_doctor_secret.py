@@ -120,7 +120,7 @@ def test_it_is_in_no_output_whatever_the_server_echoes(password, authority, tmp_
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(password=passwords)
 def test_it_is_in_no_traceback(password, monkeypatch):
-    async def fails(question, *_):
+    async def fails(question, *_, **__):
         secret = question.secret.reveal()
         try:
             raise ValueError(secret, base64.b64encode(f"\0alice\0{secret}".encode()))

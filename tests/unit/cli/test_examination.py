@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from gatepost.cli import examination
 from gatepost.cli.main import build
+from gatepost.doctor.facts import Lookup, Outcome
 from gatepost.doctor.model import Finding, Progress, Question, Secret, Stage, Status
 from gatepost.errors import InvalidValueError, MisuseError, StoreUnavailableError
 from support.doctor_reports import Words, all_well, failing, healthy, hostile, mixed
@@ -39,7 +40,7 @@ def found(monkeypatch):
     """Reports in the order in which they are given out; an exception is raised. Questions are noted."""
     waiting, asked = [], []
 
-    async def answer(question, resolvers, book, watcher):
+    async def answer(question, resolvers, book, watcher, **_):
         asked.append((question, resolvers, book))
         watcher(Progress(Stage.TLS, "imaps a:993", "TLSv1.3", Status.PASS))
         report = waiting.pop(0)
@@ -196,7 +197,7 @@ def test_ctrl_c_shows_what_was_found_until_then(found):
 
 
 def test_ctrl_c_before_anything_was_found(monkeypatch):
-    async def interrupted(*_):
+    async def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(examination, "_foreign", interrupted)
@@ -403,3 +404,24 @@ def test_errors_name_a_way_out(tmp_path):
     with pytest.raises(InvalidValueError, match="Give another place"):
         examination._save(str(tmp_path), "x")
     assert not list(Path(tmp_path).iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "strangers", "told"),
+    [
+        ([], 3, False),
+        (["--second-opinion"], 3, True),
+        (["--resolver", "192.0.2.53"], 0, False),
+    ],
+)
+def test_strangers_hear_of_denials_only_on_request(monkeypatch, options, strangers, told):
+    seen = []
+
+    async def examined(*_, others, **__):
+        seen.extend(others)
+        return healthy()
+
+    monkeypatch.setattr("gatepost.doctor.examine.examine", examined)
+    denial = Lookup("mail.example.com", "A", Outcome.NXDOMAIN)
+    assert run(*options).exit_code == 0
+    assert [each.is_wanted(denial) for each in seen] == [told] * strangers

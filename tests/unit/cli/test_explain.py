@@ -55,6 +55,9 @@ class TestAnAnswer:
 
     def test_it_is_as_sure_as_the_signs_are(self):
         assert "T1. That is what it means." in run("ECONNREFUSED").output
+        expired = run("certificate verify failed: certificate has expired").output
+        assert "C1. That is very likely what it means." in expired
+        assert "C30" in expired
         assert "T1. That is one possible meaning." in run("The connection to the server has failed.").output
         assert (
             "P5. That is very likely what it means."

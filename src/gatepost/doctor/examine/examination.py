@@ -9,7 +9,8 @@ from typing import Any
 from gatepost.doctor.examine.plan import login_place, no_discovery
 from gatepost.doctor.examine.report import Judging
 from gatepost.doctor.examine.roles import Finder, Looker, NetworkFinder, NetworkLooker
-from gatepost.doctor.examine.stages import Seen, Stages
+from gatepost.doctor.examine.seen import Seen
+from gatepost.doctor.examine.stages import Stages
 from gatepost.doctor.facts import Reach
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Progress, Question, Report
@@ -46,7 +47,7 @@ async def examine(
     await stages.look(seen)
     await stages.find_out_why(seen, domain=question.subject if _is_domain_perhaps(question, seen) else "")
     judging = Judging(question, seen, now, book)
-    place = login_place(question, [(contact, judging.of(contact)) for contact in seen.contacts])
+    place = login_place(question, [(contact, judging.of(contact)) for contact in seen.contacts], seen.discovery, book)
     if place is not None:
         await stages.log_in(seen, place)
     return judging.report(clock() - now)

@@ -8,8 +8,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from gatepost.doctor.facts import Contact, Discovery, HostNames, Lookup, Outcome, Reach, Source
-from gatepost.doctor.judge.pen import between_servers, session
-from gatepost.doctor.judge.settings import same_place
+from gatepost.doctor.judge.pen import between_servers, implicit, session
+from gatepost.doctor.judge.records import unexamined
+from gatepost.doctor.judge.settings import same_place, username
+from gatepost.doctor.judge.trust import trusted
+from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Question, Status, Target
 from gatepost.doctor.names.reading import addresses
 from gatepost.doctor.subject import EXAMINED, service_named
@@ -18,8 +21,12 @@ from gatepost.ports import SERVICES, UNPRIVILEGED_OFFSET, Service, TlsMode
 
 TARGETS: Final = 12
 """As many are examined at most: a domain may publish any number."""
-ADDRESSES: Final = 8
-"""Of one host."""
+ADDRESSES: Final = 4
+"""Of one host, but always the first of each family."""
+FURTHER: Final = 6
+"""Published places beside the targets that are looked at, to tell whether what is published works."""
+FURTHER_HOSTS: Final = 2
+"""As many other hosts at most: whoever writes a zone must not have the doctor scan strangers."""
 
 _LOGIN_ORDER: Final = ("imaps", "pop3s", "submissions", "imap", "pop3", "submission")
 """Retrieving first: that is where most accounts can log in. TLS from the start first (RFC 8314 §3)."""
@@ -99,9 +106,31 @@ def expected(target: Target, question: Question, contacts: Iterable[Contact]) ->
 
 def main_addresses(names: HostNames, question: Question) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The first address of each family, and the others: those are only connected to."""
-    every = addresses(names, question.families)[:ADDRESSES]
-    first = {(":" in each): each for each in reversed(every)}.values()
-    return tuple(each for each in every if each in first), tuple(each for each in every if each not in first)
+    every = addresses(names, question.families)
+    first = tuple({(":" in each): each for each in reversed(every)}.values())[::-1]
+    others = [each for each in every if each not in first]
+    return first, tuple(others[: ADDRESSES - len(first)])
+
+
+def further_targets(question: Question, discovery: Discovery) -> tuple[Target, ...]:
+    """Published places that are not examined for themselves; nothing where only one service is asked for."""
+    if "@" not in question.subject:
+        return ()
+    left = unexamined(discovery)
+    known = {each.host for each in discovery.targets}
+    strange = [host for host in dict.fromkeys(each.host for each in left) if host not in known][:FURTHER_HOSTS]
+    return tuple(each for each in left if each.host in known or each.host in strange)[:FURTHER]
+
+
+def probed(targets: Iterable[tuple[Target, str]]) -> frozenset[tuple[Target, str]]:
+    """Which of these, each with an address, have their TLS versions tried one by one.
+
+    Once for fetching and once for sending at each address, since one program does each there; TLS from the start
+    first. So few connections are made: servers and firewalls count them.
+    """
+    ordered = sorted(targets, key=lambda each: not implicit(each[0]))
+    chosen = {(address, target.service.protocol == "smtp"): (target, address) for target, address in reversed(ordered)}
+    return frozenset(chosen.values())
 
 
 def no_discovery(host: str) -> Discovery:
@@ -109,10 +138,21 @@ def no_discovery(host: str) -> Discovery:
     return Discovery(host, (), Lookup(host, "MX", Outcome.NODATA), ())
 
 
-def login_place(question: Question, judged: Iterable[tuple[Contact, tuple[Finding, ...]]]) -> Contact | None:
-    """The contact that gets the one login: encrypted, verified and without any failure; None: nobody gets it."""
-    healthy = [contact for contact, findings in judged if _is_safe(contact, findings, question)]
+def login_place(
+    question: Question, judged: Iterable[tuple[Contact, tuple[Finding, ...]]], discovery: Discovery, book: Book
+) -> Contact | None:
+    """The contact that gets the one login: trusted, encrypted, verified, without any failure; None: nobody gets it."""
+    healthy = [
+        contact
+        for contact, findings in judged
+        if is_named(contact.target.host, question, discovery, book) and _is_safe(contact, findings, question)
+    ]
     return min(healthy, key=lambda each: _LOGIN_ORDER.index(each.target.service.name), default=None)
+
+
+def is_named(host: str, question: Question, discovery: Discovery, book: Book) -> bool:
+    """Whether the person, or somebody who can speak for the address's domain, named the host."""
+    return host == question.subject or trusted(host, discovery, book)
 
 
 def _is_safe(contact: Contact, findings: tuple[Finding, ...], question: Question) -> bool:
@@ -123,15 +163,6 @@ def _is_safe(contact: Contact, findings: tuple[Finding, ...], question: Question
     failed = any(each.status is Status.FAIL for each in findings)
     done = session(contact)
     return not failed and done is not None and done.verified and contact.greeting is not None
-
-
-def username(target: Target, question: Question) -> str:
-    """What the person said goes first, then what the domain says, then the address."""
-    if question.user:
-        return question.user
-    if target.username and "%" not in target.username:
-        return target.username
-    return question.subject if "@" in question.subject else ""
 
 
 def with_username(target: Target, question: Question) -> Target:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from gatepost import __version__
-from gatepost.doctor.examine.plan import expected
-from gatepost.doctor.examine.stages import Seen
-from gatepost.doctor.facts import Contact, HostNames, Outcome, Surroundings
+from gatepost.doctor.examine.plan import expected, is_named
+from gatepost.doctor.examine.seen import Seen
+from gatepost.doctor.facts import Contact, HostNames, Outcome, Source, Surroundings
 from gatepost.doctor.judge import discovery, names, records, service, together
+from gatepost.doctor.judge.limits import limited
 from gatepost.doctor.judge.pen import session
 from gatepost.doctor.judge.settings import same_place, settings
+from gatepost.doctor.judge.trust import foreign_hosts
 from gatepost.doctor.judge.verdict import verdict
 from gatepost.doctor.knowledge import Book
-from gatepost.doctor.model import Finding, Question, Report, ServiceReport, Status, Target
+from gatepost.doctor.model import Finding, Question, Report, ServiceReport, Status, Target, worst
 from gatepost.doctor.names.spelling import literal
-
-_WORST_FIRST: Final = (Status.FAIL, Status.WARN, Status.PASS, Status.INFO, Status.SKIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,9 @@ class Judging:
     def report(self, seconds: float) -> Report:
         """Everything. `seconds`: how long it took."""
         contacts = tuple(self.seen.contacts)
+        every = (*contacts, *self.seen.others)
         general = (*self._general(), *together.judge((*contacts, *self.seen.afterwards), self.book))
-        found = tuple(records.judge(self.seen.discovery, (*contacts, *self.seen.others), self.book))
+        found = tuple(records.judge(self.seen.discovery, every, self.book))
         services = tuple(self._service(target) for target in _examined(contacts))
         decided = verdict(self.question, (*general, *found), services, self.book)
         return Report(
@@ -48,7 +48,7 @@ class Judging:
             verdict=decided,
             findings=(*general, *found),
             services=services,
-            settings=settings(self.question, self.seen.discovery, contacts),
+            settings=settings(self.question, self.seen.discovery, every, self.book),
             began=datetime.fromtimestamp(self.now, UTC).isoformat(timespec="seconds"),
             seconds=seconds,
             version=__version__,
@@ -57,25 +57,57 @@ class Judging:
         )
 
     def _general(self) -> Iterator[Finding]:
+        if self._is_cut_off():
+            yield self.book.finding("D45", subject=self.question.subject, domain=self.seen.discovery.domain)
         yield from discovery.judge(self.question, self.seen.discovery, self.book)
         for each in self.seen.names.values():
             yield from names.judge(each, self.book)
+        yield from self._foreign()
+
+    def _foreign(self) -> Iterator[Finding]:
+        """D44; a warning where it kept the password from being tried at all."""
+        if "@" not in self.question.subject:
+            return
+        kept = self.question.secret is not None and self.seen.login is None
+        for host in foreign_hosts(self.seen.targets, self.seen.discovery, self.book):
+            yield self.book.finding(
+                "D44", subject=host, status=Status.WARN if kept else None, host=host,
+                domain=self.seen.discovery.domain, address=self.question.user or self.question.subject,
+            )  # fmt: skip
 
     def _service(self, target: Target) -> ServiceReport:
         here = [each for each in self.seen.contacts if same_place(each.target, target)]
         findings = _once(finding for contact in here for finding in self.of(contact))
-        return ServiceReport(target, worst(findings), findings, max(each.seconds for each in here), expires(here))
+        status = worst(each.status for each in findings)
+        return ServiceReport(target, status, findings, max(each.seconds for each in here), expires(here))
 
     def _circumstances(self, contact: Contact) -> service.Circumstances:
         login = self.seen.login
+        every = (*self.seen.contacts, *self.seen.others)
         return service.Circumstances(
             now=self.now,
             expected=expected(contact.target, self.question, self._beside(contact)),
             provider=self.seen.discovery.provider or self._provider(contact.target.host),
-            no_login="S4" if login else "S3" if self.question.secret else "S2",
+            no_login=self._no_login(contact.target),
             login_at=login.target.where if login else "",
             ascii_only=self._is_ascii(),
+            limited=contact.dial.address in self._limited(),
+            spare=records.spare(contact.target, self.seen.discovery, every),
         )
+
+    def _no_login(self, target: Target) -> str:
+        """The row that says why no login was tried there."""
+        if self.seen.login:
+            return "S4"
+        if self.question.secret is None:
+            return "S2"
+        if not is_named(target.host, self.question, self.seen.discovery, self.book):
+            return "S6"
+        return "S7" if self.seen.shut_out else "S3"
+
+    def _limited(self) -> frozenset[str]:
+        around = [dial for each in self.seen.around.values() for dial in (*each.other_ports, *each.other_family)]
+        return limited((*self.seen.contacts, *self.seen.others, *self.seen.afterwards), around)
 
     def _beside(self, contact: Contact) -> Iterator[Contact]:
         return (each for each in self.seen.contacts if each.target.host == contact.target.host)
@@ -95,13 +127,15 @@ class Judging:
     def _is_cut_off(self) -> bool:
         """No name was answered for, in time or at all: then nothing is known of the servers."""
         asked = self.seen.names.values()
-        return bool(asked) and not self.seen.contacts and all(map(_is_unanswered, asked))
+        if self.seen.contacts or not all(map(_is_unanswered, asked)):
+            return False
+        return bool(asked) or self._is_domain_unanswered()
 
-
-def worst(findings: Iterable[Finding]) -> Status:
-    """The status of a service: that of its worst finding; information harms nothing."""
-    there = {each.status for each in findings}
-    return next((each for each in _WORST_FIRST if each in there), Status.SKIP)
+    def _is_domain_unanswered(self) -> bool:
+        """Neither for its mail servers nor for any service record there was an answer."""
+        found = self.seen.discovery
+        services = [each for each in found.publications if each.source is Source.SRV]
+        return found.mx.outcome is Outcome.TIMED_OUT and all(each.error for each in services)
 
 
 def expires(contacts: Iterable[Contact]) -> int:

@@ -17,9 +17,20 @@ class Looker(Protocol):
         ...
 
     async def contact(
-        self, target: Target, address: str, question: Question, *, login: bool, thorough: bool = True
+        self,
+        target: Target,
+        address: str,
+        question: Question,
+        *,
+        login: bool,
+        thorough: bool = True,
+        versions: bool = True,
+        patience: float | None = None,
     ) -> Contact:
-        """Everything that one service at one address shows; with one connection only unless `thorough`."""
+        """Everything that one service at one address shows; with one connection only unless `thorough`.
+
+        `versions`: if thorough, try each TLS version as well. What was seen within `patience` seconds is returned.
+        """
         ...
 
     async def surroundings(self, target: Target, address: str, names: HostNames, question: Question) -> Surroundings:
@@ -53,13 +64,30 @@ class NetworkLooker:
         return await dial(host, address, port, timeout)
 
     async def contact(
-        self, target: Target, address: str, question: Question, *, login: bool, thorough: bool = True
+        self,
+        target: Target,
+        address: str,
+        question: Question,
+        *,
+        login: bool,
+        thorough: bool = True,
+        versions: bool = True,
+        patience: float | None = None,
     ) -> Contact:
         from gatepost.doctor.look.contact import contact  # noqa: PLC0415 -- start-up
         from gatepost.doctor.look.place import Manners  # noqa: PLC0415
 
         manners = self._manners.setdefault(address, Manners())
-        return await contact(target, address, question, login=login, manners=manners, thorough=thorough)
+        return await contact(
+            target,
+            address,
+            question,
+            login=login,
+            manners=manners,
+            thorough=thorough,
+            versions=versions,
+            patience=patience,
+        )
 
     async def surroundings(self, target: Target, address: str, names: HostNames, question: Question) -> Surroundings:
         from gatepost.doctor.look.surroundings import surroundings  # noqa: PLC0415 -- start-up

@@ -11,17 +11,19 @@ from msgspec.structs import replace
 
 from gatepost.doctor.examine.plan import (
     expected,
+    further_targets,
     heard_instead,
     is_guess,
     main_addresses,
     no_discovery,
+    probed,
     targets_of,
     with_username,
 )
 from gatepost.doctor.examine.roles import Finder, Looker
+from gatepost.doctor.examine.seen import Place, Seen
 from gatepost.doctor.facts import Contact, Dial, Discovery, HostNames, Login, Lookup, Outcome, Reach, Surroundings
 from gatepost.doctor.judge.pen import between_servers
-from gatepost.doctor.judge.records import unexamined
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Progress, Question, Stage, Status, Target
 
@@ -31,32 +33,16 @@ WHOLE: Final = 9.5
 """Seconds until everything but a login must be over when nothing answers."""
 DISCOVERY: Final = 3.5
 NAMES: Final = 3.5
-CONTACTS: Final = 9.0
-"""For one contact with a server that lets us in and then keeps us waiting."""
+CONTACTS: Final = 8.5
+"""For one contact with a server that lets us in and then keeps us waiting, all its attempts together."""
+MOMENT: Final = 0.2
+"""Those who look have to be done a little before, to hand over what they saw."""
 AROUND: Final = 3.0
 LOGIN: Final = 25.0
 """A login is tried once, so its answer is waited for: servers that count failures make one wait long."""
 AFTERWARDS: Final = 2.0
 
 T = TypeVar("T")
-Place = tuple[str, str]
-"""Host and address."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """The facts of an examination, as they come."""
-
-    discovery: Discovery
-    names: dict[str, HostNames] = field(default_factory=dict)
-    targets: tuple[Target, ...] = ()
-    contacts: list[Contact] = field(default_factory=list)
-    others: list[Contact] = field(default_factory=list)
-    """With places that are published, but are not examined for themselves."""
-    afterwards: list[Contact] = field(default_factory=list)
-    """Made after a login that failed."""
-    around: dict[Place, Surroundings] = field(default_factory=dict)
-    login: Contact | None = None
 
 
 @dataclass(slots=True)
@@ -86,15 +72,21 @@ class Stages:
     async def look(self, seen: Seen) -> None:
         """Names and contacts of all targets."""
         seen.targets = targets_of(self.question, seen.discovery)
-        more = unexamined(seen.discovery) if "@" in self.question.subject else ()
+        more = further_targets(self.question, seen.discovery)
         hosts = dict.fromkeys(each.host for each in (*seen.targets, *more))
         senders = {each.host for each in seen.targets if between_servers(each)}
         found = await _all(self._names(host, reverse=host in senders) for host in hosts)
         seen.names = {each.host: each for each in found}
-        wanted = [(each, seen.names[each.host]) for each in (*seen.targets, *more)]
-        contacts = await _all(self._contacts(target, names) for target, names in wanted)
-        seen.contacts = [each for group in contacts[: len(seen.targets)] for each in group]
-        seen.others = [each for group in contacts[len(seen.targets) :] for each in group]
+        firsts = [(each, main_addresses(seen.names[each.host], self.question)) for each in seen.targets]
+        chosen = probed((target, address) for target, (first, _) in firsts for address in first)
+        contacts = _all(self._contacts(target, *places, chosen) for target, places in firsts)
+        glances = _all(
+            self._glance(each, address)
+            for each in more
+            for address in main_addresses(seen.names[each.host], self.question)[0]
+        )
+        groups, seen.others = await asyncio.gather(contacts, glances)
+        seen.contacts = [each for group in groups for each in group]
 
     async def _names(self, host: str, *, reverse: bool) -> HostNames:
         self._tell(Stage.NAMES, host, "names")
@@ -109,41 +101,49 @@ class Stages:
         # An examination finds its values again by the name that it asked for.
         return replace(found, host=host)
 
-    async def _contacts(self, target: Target, names: HostNames) -> list[Contact]:
+    async def _contacts(
+        self,
+        target: Target,
+        first: tuple[str, ...],
+        others: tuple[str, ...],
+        chosen: frozenset[tuple[Target, str]],
+    ) -> list[Contact]:
         """The first address of each family thoroughly, others with one connection each."""
-        first, others = main_addresses(names, self.question)
-        seen = [self._contact(target, address) for address in first]
+        seen = [self._contact(target, address, versions=(target, address) in chosen) for address in first]
         glances = [self._glance(target, address) for address in others]
         return list(await _all([*seen, *glances]))
 
-    async def _contact(self, target: Target, address: str) -> Contact:
+    async def _contact(self, target: Target, address: str, *, versions: bool) -> Contact:
         where = f"{target.where} ({address})"
         self._tell(Stage.REACH, where, "contact")
         question = replace(self.question, timeout=self._step())
-        seen = await self._bounded(
-            CONTACTS, self.looker.contact(target, address, question, login=False), target, address
-        )
+        end = asyncio.get_running_loop().time() + self._scaled(CONTACTS)
+        seen = await self._until(end, target, address, question, thorough=True, versions=versions)
         if is_guess(target, self.question) and (service := heard_instead(seen)):
             target = replace(target, service=service)
-            again = self.looker.contact(target, address, question, login=False)
-            seen = await self._bounded(CONTACTS, again, target, address)
+            again = await self._until(end, target, address, question, thorough=True, versions=versions)
+            # Where the time is over before anything was seen, what is known holds.
+            seen = again if again.dial.reach is Reach.OPEN else replace(seen, target=target)
         status = Status.PASS if seen.dial.reach is Reach.OPEN else Status.INFO
         self._tell(Stage.REACH, where, "contact", status)
         return seen
 
     async def _glance(self, target: Target, address: str) -> Contact:
         question = replace(self.question, timeout=self._step())
-        looking = self.looker.contact(target, address, question, login=False, thorough=False)
-        return await self._bounded(CONTACTS, looking, target, address)
+        end = asyncio.get_running_loop().time() + self._scaled(CONTACTS)
+        return await self._until(end, target, address, question, thorough=False, versions=False)
 
-    async def _bounded(
-        self, seconds: float, looking: Coroutine[Any, Any, Contact], target: Target, address: str
+    async def _until(
+        self, end: float, target: Target, address: str, question: Question, *, thorough: bool, versions: bool
     ) -> Contact:
-        """The contact, or one that says that it took too long."""
-        taken = self._scaled(seconds)
+        """What was seen until the loop's clock says `end`. A looker that does not keep to it saw nothing."""
+        left = max(MOMENT, end - asyncio.get_running_loop().time())
         text = self.book.phrase("progress.too_long")
-        late = Contact(target, Dial(target.host, address, target.port, Reach.FAILED, taken, text), seconds=taken)
-        return await _within(taken, looking, late)
+        late = Contact(target, Dial(target.host, address, target.port, Reach.FAILED, left, text), seconds=left)
+        looking = self.looker.contact(
+            target, address, question, login=False, thorough=thorough, versions=versions, patience=left - MOMENT / 2
+        )
+        return await _within(left, looking, late)
 
     # -- When something failed -----------------------------------------------------------------------------
 
@@ -188,8 +188,11 @@ class Stages:
         )
         late = replace(place, login=Login("", False, b"", self._scaled(LOGIN), "timed out"))
         found = _with_side_connections(await _within(self._scaled(LOGIN), asked, late), place)
-        if found.login is None and found.dial.reach is not Reach.OPEN:
-            found = replace(place, login=Login("", False, b"", error=found.dial.error or found.dial.reach))
+        if found.dial.reach is not Reach.OPEN:
+            seen.shut_out = True
+            seen.afterwards.append(Contact(target, found.dial))
+            self._tell(Stage.LOGIN, target.where, "login", Status.SKIP)
+            return
         seen.contacts[seen.contacts.index(place)] = found
         seen.login = found
         accepted = found.login is not None and found.login.accepted

@@ -1,18 +1,23 @@
-"""What was found out about an address's servers means: rows D4, D7 (of an MX), D8, D9, D14-D19, D25-D27, D40, D41."""
+"""What was found out about an address's servers means.
+
+Rows D4, D7 and D42 (of an MX), D8, D9, D14-D19, D25-D27, D40, D41, D43.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec import structs
+
 from gatepost.doctor.facts import Discovery, HostNames, Outcome, Source
-from gatepost.doctor.judge.names import BAD, ascii_form, evidence, failed, suggesting
+from gatepost.doctor.judge.names import BAD, ascii_form, denied, evidence, failed, suggesting
+from gatepost.doctor.judge.trust import PUBLISHED, foreign_hosts
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Confidence, Finding, Question, Stage, Status, Target
 from gatepost.doctor.names.reading import is_null_mx, mx_hosts
 from gatepost.ports import BY_NAME
 
-PUBLISHED: Final = frozenset({Source.SRV, Source.AUTOCONFIG, Source.AUTOCONFIG_MX, Source.PACC})
 PAIRS: Final = (("imaps", "imap"), ("pop3s", "pop3"), ("submissions", "submission"))
 """Each protocol's service with TLS from the start, and the one that begins in the clear."""
 
@@ -43,8 +48,7 @@ def _bad_address(question: Question, discovery: Discovery, book: Book) -> Findin
     if mx.outcome is Outcome.BAD_NAME:
         return book.finding("D11", subject=typed, evidence=mx.error, stage=Stage.ADDRESS, host=discovery.domain)
     if mx.outcome is Outcome.NXDOMAIN and not discovery.targets:
-        finding = book.finding("D40", subject=typed, evidence=evidence(mx), domain=discovery.domain)
-        return suggesting(finding, discovery.domain, book)
+        return structs.replace(denied("D40", mx, book), subject=typed)
     return None
 
 
@@ -87,18 +91,18 @@ def _receives(discovery: Discovery, book: Book) -> Iterator[Finding]:
 
 
 def _mail_servers(discovery: Discovery, book: Book) -> Iterator[Finding]:
-    """D7: an MX must name a host with addresses, not an alias (RFC 5321 §5.1, RFC 2181 §10.3)."""
+    """D7 and D42: an MX must name a host with addresses, not an alias (RFC 5321 §5.1, RFC 2181 §10.3)."""
     for names in discovery.mx_hosts:
         lookups = [lookup for lookup in (names.v4, names.v6) if lookup]
         aliases = [lookup for lookup in lookups if lookup.aliases]
         if aliases:
-            yield _bad_mx(names, evidence(aliases[0]), book)
+            yield _bad_mx("D7", names, evidence(aliases[0]), book)
         elif lookups and all(each.outcome in {Outcome.NXDOMAIN, Outcome.NODATA} for each in lookups):
-            yield _bad_mx(names, "; ".join(map(evidence, lookups)), book)
+            yield _bad_mx("D42", names, "; ".join(map(evidence, lookups)), book)
 
 
-def _bad_mx(names: HostNames, proof: str, book: Book) -> Finding:
-    return book.finding("D7", subject=f"MX {names.host}", evidence=proof, status=Status.WARN, host=names.host)
+def _bad_mx(row: str, names: HostNames, proof: str, book: Book) -> Finding:
+    return book.finding(row, subject=f"MX {names.host}", evidence=proof, status=Status.WARN, host=names.host)
 
 
 def _denied(question: Question, discovery: Discovery, book: Book) -> Iterator[Finding]:
@@ -163,7 +167,11 @@ def _found(discovery: Discovery, book: Book) -> Iterator[Finding]:
     hosts = ", ".join(dict.fromkeys(target.host for target in discovery.targets))
     if published:
         proof = "; ".join(each.where for each in published)
-        yield book.finding("D26", subject=domain, evidence=proof, domain=domain, name=sources, names=hosts)
+        doubted = foreign_hosts(discovery.targets, discovery, book)
+        yield book.finding(
+            "D26", subject=domain, evidence=proof, status=Status.INFO if doubted else None, domain=domain,
+            name=sources, names=hosts,
+        )  # fmt: skip
     elif not discovery.targets and not is_null_mx(discovery.mx) and discovery.mx.outcome not in BAD:
         yield suggesting(book.finding("D14", subject=domain, domain=domain), domain, book)
     elif discovery.targets and not discovery.provider:

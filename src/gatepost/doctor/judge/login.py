@@ -40,12 +40,35 @@ def _refused(contact: Contact, login: Login, provider: str, write: Pen) -> tuple
         known = capabilities(contact)
         mechanisms = ", ".join(known.mechanisms()) if known else ""
         return (write(_NOT_TRIED.get(login.error, "A25"), login.error, mechanisms=mechanisms),)
+    if not said_no(login):
+        reason = best_match(login.reply, contact.target.service.protocol, provider, write.book, general="A1")
+        return (write(reason.id if reason else "A25", login.reply),)
     found = [_reason(contact, login.reply, provider, write)]
     if login.mechanism.startswith(_DIGESTS):
         found.append(write("A21", login.reply))
     if login.seconds >= SLOW:
         found.append(write("A13", f"{login.seconds:.1f} s", seconds=f"{login.seconds:.1f}"))
     return tuple(found)
+
+
+def said_no(login: Login) -> bool:
+    """Whether the server judged the password, and refused it.
+
+    A farewell, or a complaint about the command itself, says nothing of it (RFC 9051 §7.1.3, §7.1.5; RFC 5321 §3.8).
+    """
+    if not login.reply or login.accepted:
+        return False
+    return not _is_misunderstood(login.reply) and not _is_farewell(login.reply)
+
+
+def _is_farewell(reply: bytes) -> bool:
+    return any(line.upper().startswith((b"* BYE", b"421")) for line in reply.splitlines())
+
+
+def _is_misunderstood(reply: bytes) -> bool:
+    """IMAP's `BAD`, and SMTP's 500 to 503."""
+    last = (reply.strip().splitlines() or [b""])[-1].upper()
+    return last.split(b" ")[1:2] == [b"BAD"] or last.startswith((b"500", b"501", b"502", b"503"))
 
 
 def _reason(contact: Contact, reply: bytes, provider: str, write: Pen) -> Finding:

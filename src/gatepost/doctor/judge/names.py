@@ -1,4 +1,7 @@
-"""What DNS's answers about a host mean: rows D1-D3, D7, D10, D11, D13, D20-D24, D30 and D33, or D0 when all is well."""
+"""What DNS's answers about a host mean.
+
+Rows D1-D3, D7, D10, D11, D13, D20-D24, D30, D33 and D43, or D0 when all is well.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Final
 from msgspec import structs
 
 from gatepost.doctor.facts import HostNames, Lookup, Outcome
-from gatepost.doctor.knowledge import Book
+from gatepost.doctor.knowledge import Book, Provider
 from gatepost.doctor.model import Confidence, Finding, Status, Who
 from gatepost.doctor.names.spelling import BadNameError, ascii_name
 
@@ -65,17 +68,39 @@ def failed(lookup: Lookup, others: tuple[Lookup, ...], book: Book) -> Finding:
         proof = "; ".join((seen, *map(evidence, elsewhere)))
         return book.finding("D22", subject=host, evidence=proof, host=host, names=_values(elsewhere))
     if lookup.outcome is Outcome.NXDOMAIN:
-        return suggesting(book.finding("D1", subject=host, evidence=seen, host=host), host, book)
+        return denied("D1", lookup, book)
     mx = [each for each in others if each.kind == "MX" and each.outcome is Outcome.ANSWER]
     return book.finding("D3", subject=host, evidence="; ".join((seen, *map(evidence, mx))), host=host)
 
 
 def suggesting(finding: Finding, name: str, book: Book) -> Finding:
-    """The finding with a fix that offers the name that was perhaps meant, if there is one."""
+    """The finding with a fix that offers the name that was perhaps meant, if there is one.
+
+    A name that a provider really has is not misspelt: never is another one offered in its place.
+    """
     meant = did_you_mean(name, book)
     if not meant:
         return finding
     return structs.replace(finding, fix=book.phrase("names.did_you_mean", other=meant, name=name), who=Who.YOU)
+
+
+def denied(row: str, lookup: Lookup, book: Book) -> Finding:
+    """DNS knows no such name: `row`, with a better spelling if there is one. D43 if the name is known to be there."""
+    name, seen = lookup.name, evidence(lookup)
+    if owner := _owner(name, book):
+        return book.finding("D43", subject=name, evidence=seen, host=name, provider=owner)
+    return suggesting(book.finding(row, subject=name, evidence=seen, host=name, domain=name), name, book)
+
+
+def _owner(name: str, book: Book) -> str:
+    """The provider that has this very name, if one is known."""
+    wanted = name.rstrip(".").lower()
+    has = (each.name for each in book.providers() if wanted in _names_of(each))
+    return next(has, "")
+
+
+def _names_of(provider: Provider) -> set[str]:
+    return {*provider.domains, *(setting.host for setting in provider.settings)}
 
 
 def one_failed(lookup: Lookup, others: tuple[Lookup, ...], book: Book, status: Status | None = Status.WARN) -> Finding:
@@ -152,9 +177,14 @@ def _all_well(names: HostNames, answers: list[Lookup], book: Book) -> Iterator[F
 def did_you_mean(name: str, book: Book) -> str:
     """A well-known name that is very like this one; empty if there is none."""
     wanted = name.rstrip(".").lower()
-    known = {name for each in book.providers() for name in each.domains}
-    known |= {setting.host for each in book.providers() for setting in each.settings}
-    return next(iter(get_close_matches(wanted, sorted(known - {wanted}), 1, SIMILAR)), "")
+    here = [each for each in book.providers() if _is_of(wanted, each)]
+    known = set().union(*map(_names_of, here or book.providers()))
+    return "" if wanted in known else next(iter(get_close_matches(wanted, sorted(known), 1, SIMILAR)), "")
+
+
+def _is_of(name: str, provider: Provider) -> bool:
+    """Whether the name is below one of the provider's domains: then no competitor's name was meant."""
+    return any(f".{name}".endswith(f".{domain}") for domain in provider.domains)
 
 
 def evidence(lookup: Lookup) -> str:

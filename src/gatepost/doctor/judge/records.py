@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from gatepost.doctor.facts import Contact, Discovery, Publication, Reach
-from gatepost.doctor.judge.discovery import PUBLISHED
+from gatepost.doctor.judge.limits import limited
 from gatepost.doctor.judge.settings import same_place, worked
+from gatepost.doctor.judge.trust import PUBLISHED, foreign_hosts
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Confidence, Finding, Status, Target
 
@@ -18,12 +21,13 @@ from gatepost.doctor.model import Confidence, Finding, Status, Target
 def judge(discovery: Discovery, contacts: tuple[Contact, ...], book: Book) -> tuple[Finding, ...]:
     """What is wrong with the records; one PASS if there are any that were tested and all is well."""
     published = [each for each in discovery.publications if each.source in PUBLISHED and each.targets]
-    found = (*_differing(discovery, published, contacts, book), *_not_working(published, contacts, book))
+    found = (*_differing(discovery, published, contacts, book), *_not_working(discovery, published, contacts, book))
     tested = [target for each in published for target in each.targets if _at(target, contacts)]
     if found or not tested:
         return found
     where = "; ".join(dict.fromkeys(each.where for each in published))
-    return (book.finding("D31", subject=discovery.domain, evidence=where, domain=discovery.domain),)
+    status = Status.INFO if foreign_hosts(tested, discovery, book) else None
+    return (book.finding("D31", subject=discovery.domain, evidence=where, domain=discovery.domain, status=status),)
 
 
 def unexamined(discovery: Discovery) -> tuple[Target, ...]:
@@ -77,21 +81,40 @@ def _works(place: tuple[str, int], service: str, contacts: tuple[Contact, ...]) 
     return any(worked(each) for each in here if each.target.service.name == service)
 
 
-def _not_working(published: list[Publication], contacts: tuple[Contact, ...], book: Book) -> Iterator[Finding]:
-    """D29, once for each place: tried at every address, and none worked. A refused login says nothing of the record."""
+def _not_working(
+    discovery: Discovery, published: list[Publication], contacts: tuple[Contact, ...], book: Book
+) -> Iterator[Finding]:
+    """D29, once for each place: tried at every address, and none worked. A refused login says nothing of the record.
+
+    A warning while another published server of the service works: that is what several records are for (RFC 2782).
+    """
     seen: list[Target] = []
+    full = limited(contacts)
     for each in published:
         for target in each.targets:
             here = _at(target, contacts)
             if not here or any(same_place(target, other) for other in seen) or any(map(_serves, here)):
                 continue
+            if any(contact.dial.address in full for contact in here):
+                continue  # the server counts connections: nothing is known
             seen.append(target)
             sources = dict.fromkeys(other.source.value for other in published if _names(other, target))
             yield book.finding(
                 "D29", subject=target.where, evidence=f"{each.where}: {target.host}:{target.port}",
                 confidence=Confidence.CERTAIN if _refused(here) else None, host=target.host, port=str(target.port),
+                status=Status.WARN if spare(target, discovery, contacts) else None,
                 service=target.service.name, name=", ".join(sources),
             )  # fmt: skip
+
+
+def spare(target: Target, discovery: Discovery, contacts: Iterable[Contact]) -> bool:
+    """Whether the domain names another server for the same service, and that one works."""
+    published = [each for one in discovery.publications if one.source in PUBLISHED for each in one.targets]
+    if not any(same_place(target, each) for each in published):
+        return False
+    others = [each for each in published if each.service is target.service and not same_place(each, target)]
+    working = [each.target for each in contacts if _serves(each)]
+    return any(same_place(each, other) for each in others for other in working)
 
 
 def _names(publication: Publication, target: Target) -> bool:
@@ -104,7 +127,7 @@ def _at(target: Target, contacts: tuple[Contact, ...]) -> list[Contact]:
 
 def _serves(contact: Contact) -> bool:
     """As `worked`, apart from the login: the setting is right even if the password is not."""
-    return worked(contact) or (contact.login is not None and bool(contact.login.reply))
+    return worked(replace(contact, login=None))
 
 
 def _refused(contacts: list[Contact]) -> bool:

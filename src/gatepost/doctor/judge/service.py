@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from gatepost.doctor.facts import Contact, Reach, Surroundings
 from gatepost.doctor.judge import certificate, greeting, login, mode, reach, tls
+from gatepost.doctor.judge.limits import SHUT
 from gatepost.doctor.judge.pen import Pen, between_servers
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Stage, Status
@@ -28,16 +31,30 @@ class Circumstances:
     """The service that got the one login."""
     ascii_only: bool = True
     """Whether user name and password are ASCII."""
+    limited: bool = False
+    """Whether the address let us in at one time and not at another."""
+    spare: bool = False
+    """Whether another server that works is published for the same service."""
 
 
 def judge(contact: Contact, surroundings: Surroundings, known: Circumstances, book: Book) -> tuple[Finding, ...]:
     """All findings about one contact, in the order of the stages."""
     if not known.expected and contact.dial.reach is not Reach.OPEN:
         return (_not_offered(contact, book),)
-    found = list(reach.judge(contact, surroundings, book))
+    if known.limited and contact.dial.reach in SHUT:
+        found = [Pen(contact, book)("T24", contact.dial.error)]
+    else:
+        found = [_with_spare(each, known) for each in reach.judge(contact, surroundings, book)]
+    if contact.unfinished and contact.dial.reach is Reach.OPEN:
+        found.append(Pen(contact, book)("T25", f"{contact.seconds:.1f} s", seconds=f"{contact.seconds:.0f}"))
     for stage, findings in _stages(contact, known, book):
         found += findings or _skipped(contact, stage, found, known, book)
     return tuple(found)
+
+
+def _with_spare(finding: Finding, known: Circumstances) -> Finding:
+    """Programs go on to the next server (RFC 2782)."""
+    return replace(finding, status=Status.WARN) if known.spare and finding.status is Status.FAIL else finding
 
 
 def _stages(contact: Contact, known: Circumstances, book: Book) -> Iterator[tuple[Stage, tuple[Finding, ...]]]:

@@ -7,6 +7,8 @@ from typing import Final
 
 from gatepost.doctor.facts import Contact, Discovery, Ending, Reach, Source
 from gatepost.doctor.judge.pen import attempt, implicit
+from gatepost.doctor.judge.trust import PUBLISHED, trusted
+from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Question, Security, Setting, Target
 
 PROTOCOLS: Final = ("imap", "pop3", "smtp")
@@ -30,18 +32,32 @@ PASSWORD_MECHANISMS: Final = frozenset({"PLAIN", "LOGIN"})
 TOKEN_MECHANISMS: Final = frozenset({"XOAUTH2", "OAUTHBEARER"})
 
 
-def settings(question: Question, discovery: Discovery, contacts: tuple[Contact, ...]) -> tuple[Setting, ...]:
+def settings(
+    question: Question, discovery: Discovery, contacts: tuple[Contact, ...], book: Book
+) -> tuple[Setting, ...]:
     """At most one for IMAP, POP3 and SMTP each, in this order; a guess with nobody there is none.
 
     A setting that worked goes before one that did not, TLS from the start before STARTTLS (RFC 8314 §3.3), and then
-    the order of the discovery counts.
+    the order of the discovery counts; what else is published counts where it works.
     """
-    typed = tuple(contact.target for contact in contacts if contact.target not in discovery.targets)
+    published = [target for each in discovery.publications if each.source in PUBLISHED for target in each.targets]
+    known = (*discovery.targets, *published)
+    typed = [contact.target for contact in contacts if not _is_in(contact.target, known)]
     opened = [contact.target for contact in contacts if contact.dial.reach is Reach.OPEN]
-    sound = [each for each in (*typed, *discovery.targets) if each.source != Source.COMMON or _is_in(each, opened)]
-    candidates = [_setting(target, question, contacts) for target in sound]
+    working = [contact.target for contact in contacts if worked(contact)]
+    spare = [each for each in published if _is_in(each, working)]
+    meant = bool(question.service or question.port)
+    sound = [
+        each for each in (*typed, *discovery.targets, *spare) if not _is_guess(each, meant) or _is_in(each, opened)
+    ]
+    candidates = [_setting(target, question, contacts, discovery, book) for target in sound]
     best = (min(_of(protocol, candidates), key=_rank, default=None) for protocol in PROTOCOLS)
     return tuple(each for each in best if each)
+
+
+def _is_guess(target: Target, meant: bool) -> bool:
+    """Whether nobody says that the service is there. `meant`: the person asked for this one."""
+    return target.source == Source.COMMON or (target.source == Source.TYPED and not meant)
 
 
 def _is_in(target: Target, others: Iterable[Target]) -> bool:
@@ -56,7 +72,9 @@ def _rank(setting: Setting) -> tuple[bool, bool]:
     return not setting.working, setting.security is not Security.TLS
 
 
-def _setting(target: Target, question: Question, contacts: Iterable[Contact]) -> Setting:
+def _setting(
+    target: Target, question: Question, contacts: Iterable[Contact], discovery: Discovery, book: Book
+) -> Setting:
     here = [contact for contact in contacts if same_place(contact.target, target)]
     security = Security.TLS if implicit(target) else Security.STARTTLS
     return Setting(
@@ -64,10 +82,12 @@ def _setting(target: Target, question: Question, contacts: Iterable[Contact]) ->
         host=target.host,
         port=target.port,
         security=security,
-        username=_username(target, question),
+        username=username(target, question),
         authentication=_authentication(target, here),
         source=target.source,
         working=any(map(worked, here)),
+        tested=bool(here),
+        foreign="@" in question.subject and not trusted(target.host, discovery, book),
     )
 
 
@@ -76,8 +96,8 @@ def same_place(one: Target, other: Target) -> bool:
     return (one.service, one.host, one.port) == (other.service, other.host, other.port)
 
 
-def _username(target: Target, question: Question) -> str:
-    """What the person said goes first; then what the provider says; then the whole address (RFC 6186 §4)."""
+def username(target: Target, question: Question) -> str:
+    """What the person said goes first; then what the domain says; then the whole address (RFC 6186 §4)."""
     if question.user:
         return question.user
     if target.username and "%" not in target.username:
@@ -110,8 +130,8 @@ def worked(contact: Contact) -> bool:
     handshake = attempt(contact)
     if handshake is None or not handshake.done or not handshake.verified or not _welcomed(contact):
         return False
-    tried = contact.login is not None and not contact.login.error
-    return contact.login is None or not tried or contact.login.accepted
+    login = contact.login
+    return login is None or login.accepted or not (login.mechanism or login.reply)
 
 
 def _welcomed(contact: Contact) -> bool:

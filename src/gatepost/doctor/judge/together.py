@@ -1,4 +1,4 @@
-"""What only several contacts beside each other show: rows C13, D6, T3, T4 (over several hosts), A14, A18, A19."""
+"""What only several contacts beside each other show: rows C13, D6, T3, T4 (over several hosts), T24, A14, A18, A19."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from itertools import groupby
 
 from gatepost.doctor.facts import Certificate, Contact, Reach
 from gatepost.doctor.judge.certificate import covers
+from gatepost.doctor.judge.limits import SHUT
+from gatepost.doctor.judge.login import said_no
 from gatepost.doctor.judge.pen import Pen, attempt, between_servers, session
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Status
@@ -110,15 +112,16 @@ def _without_name(contacts: tuple[Contact, ...], book: Book) -> Iterator[Finding
 
 
 def _bans(contacts: tuple[Contact, ...], book: Book) -> Iterator[Finding]:
-    """After a login that failed, a port that had been open is closed to us."""
+    """A port that had been open is closed to us: after a password that was refused (A14), or just so (T24)."""
     for number, contact in enumerate(contacts):
-        if contact.login is None or contact.login.accepted:
+        login = contact.login
+        if contact.dial.reach is not Reach.OPEN or (login is not None and login.accepted):
             continue
         later = (
             each for each in contacts[number + 1 :] if (each.target, _place(each)) == (contact.target, _place(contact))
         )
-        if shut := next((each for each in later if each.dial.reach in {Reach.REFUSED, Reach.TIMED_OUT}), None):
-            yield Pen(contact, book)("A14", shut.dial.error)
+        if shut := next((each for each in later if each.dial.reach in SHUT), None):
+            yield Pen(contact, book)("A14" if login and said_no(login) else "T24", shut.dial.error)
 
 
 def _logins(contacts: tuple[Contact, ...], book: Book) -> Iterator[Finding]:

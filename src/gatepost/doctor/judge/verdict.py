@@ -17,8 +17,13 @@ from gatepost.doctor.model import (
     Verdict,
 )
 
-CUT_OFF: Final = "T30"
+NO_NETWORK: Final = "T30"
 """The row that says that this machine has no network."""
+NO_NAMES: Final = "D45"
+"""The row that says that nothing could be asked, for want of a network or of a name server."""
+NO_ROUTE: Final = "T5"
+_OURS: Final = "network is unreachable"
+"""How the system says (ENETUNREACH) that it has no route; EHOSTUNREACH may be said by a router near the server."""
 
 _STAGES: Final = tuple(Stage)
 _CONFIDENCES: Final = tuple(Confidence)
@@ -68,7 +73,7 @@ def _order(place: _Place) -> tuple[int, int]:
 
 def _failed(question: Question, chosen: _Place, places: list[_Place], working: list[Target], book: Book) -> Verdict:
     finding = chosen.finding
-    if finding.id == CUT_OFF:
+    if finding.id in {NO_NAMES, NO_NETWORK} or _is_without_route(places, working):
         return _verdict(Status.SKIP, book.phrase("verdict.untested", title=finding.title), finding)
     alike = _unique(
         [each.target for each in places if each.target and each.finding.id == finding.id and _is_failure(each)]
@@ -81,6 +86,12 @@ def _failed(question: Question, chosen: _Place, places: list[_Place], working: l
     if fine := [each for each in working if each not in alike]:
         sentence += " " + book.phrase("verdict.others", names=_names(fine))
     return _verdict(Status.FAIL, sentence, finding)
+
+
+def _is_without_route(places: list[_Place], working: list[Target]) -> bool:
+    """Whether all failed only because this machine knows no way to there."""
+    failed = [each.finding for each in places if _is_failure(each)]
+    return not working and all(each.id == NO_ROUTE and _OURS in each.evidence.lower() for each in failed)
 
 
 def _is_failure(place: _Place) -> bool:

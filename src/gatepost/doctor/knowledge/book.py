@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
-from gatepost.doctor.knowledge.fill import fill, fill_command, printable
+from gatepost.doctor.knowledge.fill import VALUE_LIMIT, fill, fill_command
 from gatepost.doctor.knowledge.match import Recogniser
 from gatepost.doctor.knowledge.row import Match, Provider, Row
 from gatepost.doctor.model import Confidence, Finding, Stage, Status, Who
+from gatepost.doctor.printable import printable
 from gatepost.errors import MisuseError
 
 
@@ -65,8 +66,8 @@ class Book:
             fix=self._filled(row.fix, parameters),
             who=who or row.who,
             confidence=confidence or row.confidence,
-            evidence=printable(evidence),
-            subject=printable(subject),
+            evidence=printable(evidence, VALUE_LIMIT),
+            subject=printable(subject, VALUE_LIMIT),
             reference=row.reference,
             command=command or fill_command(row.command, parameters),
         )

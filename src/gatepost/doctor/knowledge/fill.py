@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from gatepost.doctor.printable import printable
+
 PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 
 _WITH_WORDS_BEFORE: Final = re.compile(r"((?:\b[^\W\d_]+ ){0,2})" + PLACEHOLDER.pattern)
@@ -35,7 +37,7 @@ def _filled(sentence: str, values: Mapping[str, str], default: Callable[[str], s
     def value(found: re.Match[str]) -> str:
         before, name = found[1], found[2]
         if given := values.get(name):
-            return before + printable(given)
+            return before + printable(given, VALUE_LIMIT)
         return _joined(before, default(name) or "…", begins=found.start() == 0)
 
     return _WITH_WORDS_BEFORE.sub(value, sentence)
@@ -61,9 +63,3 @@ def fill_command(command: str, values: Mapping[str, str]) -> str:
 def shell_word(value: str) -> str:
     """The value if it can stand in a shell's line as it is, else nothing: it may come from a hostile server."""
     return value if re.fullmatch(r"[\w.:@%+/\[\]-]*", value, re.ASCII) and not value.startswith("-") else ""
-
-
-def printable(text: str) -> str:
-    """At most `VALUE_LIMIT` characters, with everything that could steer a terminal written as an escape."""
-    cut = text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…"
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in cut)[:VALUE_LIMIT]

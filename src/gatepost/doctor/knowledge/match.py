@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from gatepost.doctor.knowledge.row import Match, Row
+from gatepost.doctor.model import Confidence
 
 TEXT_LIMIT: Final = 4000
 """Characters of a text that are looked at: error messages are shorter, and a server may send anything."""
@@ -23,6 +24,9 @@ _ALIKE: Final = str.maketrans(
 _GAP: Final = re.compile(r"%(?:\d\$)?[SsDd]\b|\.{3}")
 _NUMBERED_LINE: Final = re.compile(r"\d{3}[- ](?:\d\.\d{1,3}\.\d{1,3} )?")
 """What SMTP repeats at the beginning of each line of a reply (RFC 5321 §4.2.1)."""
+
+_BETWEEN: Final = " ... "
+"""Between the pieces of a pattern, as people see it."""
 
 _BRACKETS: Final = re.compile(r"\[([A-Za-z][A-Za-z0-9/-]{2,30})\]")
 _SMTP: Final = re.compile(
@@ -49,7 +53,7 @@ class Pattern(Struct, frozen=True, order=True):
         return sum(len(piece) for piece in self.pieces)
 
     def __str__(self) -> str:
-        return " ... ".join(self.pieces)
+        return _BETWEEN.join(self.pieces)
 
     def found_in(self, text: str) -> bool:
         """Whether a normalised text holds the pieces in order, not beginning or ending inside a word."""
@@ -135,7 +139,15 @@ class Recogniser:
             and (match := _judge(signs, plain, present, codes_first=codes_first))
         ]
         own = {signs.row.id for signs in self._rows if provider in signs.providers}
-        return tuple(sorted(found, key=lambda match: (match.id not in own, -match.score)))
+        vague = {signs.row.id for signs in self._rows if signs.row.confidence is Confidence.POSSIBLE}
+        firm = [match for match in found if match.id not in vague and match.score > _BARE_WEIGHT]
+        pieces = [piece for match in firm for piece in match.matched.split(_BETWEEN)]
+
+        def yields(match: Match) -> bool:
+            """A row that is only possible goes behind one that knows more: other words than its own."""
+            return match.id in vague and any(piece not in match.matched for piece in pieces)
+
+        return tuple(sorted(found, key=lambda match: (match.id not in own, yields(match), -match.score)))
 
 
 def _signs(row: Row) -> _Signs:

@@ -51,6 +51,14 @@ _SYMPTOMS: Final = {
 _SURE: Final = {Confidence.CERTAIN: "", Confidence.LIKELY: " (likely)", Confidence.POSSIBLE: " (possible)"}
 _LONGEST_MESSAGE: Final = 100
 
+UNSEEN: Final = {
+    "T13": "Explained here, not observed: no examination can tell it from outside.",
+    "T14": "Explained here, not observed: no examination can tell it from outside.",
+    "C14": "Known by its message only: the doctor asks no authority whether it has withdrawn a certificate.",
+    "V7": "Known by its message only: the doctor asks for no TLSA record and reads no policy.",
+}
+"""Rows that no examination finds, and why they stand on the page all the same."""
+
 
 def page(book: Book) -> str:
     """The page in Markdown."""
@@ -99,6 +107,8 @@ def _row(book: Book, row: Row) -> Iterator[str]:
     yield f'<a id="{row.id.lower()}"></a>\n'
     yield f"### {row.id}: {_text(finding.title)}\n"
     yield f"{_text(finding.cause)}{_SURE[row.confidence]}\n"
+    if row.id in UNSEEN:
+        yield f"*{UNSEEN[row.id]}*\n"
     if finding.fix:
         yield f"**What to do:** {_text(finding.fix)} *Whose job: {book.phrase(f'who.{row.who}')}.*\n"
     if row.says:

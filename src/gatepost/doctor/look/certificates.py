@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from gatepost.doctor.facts import Certificate
-from gatepost.doctor.tongues.words import printable
+from gatepost.doctor.tongues.words import readable
 
 CHAIN_LIMIT: Final = 10
 """Certificates of a chain that are read: honest ones have two to four."""
@@ -41,7 +41,7 @@ def certificate(der: bytes) -> Certificate:
         try:
             return _read(x509.load_der_x509_certificate(der), print_)
         except _MALFORMED as error:
-            subject = printable(f"(unreadable: {error})".encode(), _TEXT)
+            subject = readable(f"(unreadable: {error})".encode(), _TEXT)
             return Certificate(subject, "", (), "", 0, 0, "", 0, "", False, False, "", print_)
 
 
@@ -82,13 +82,13 @@ def _extension(read: x509.Certificate, kind: type[E]) -> E | None:
 
 
 def _name(name: x509.Name) -> str:
-    return printable(name.rfc4514_string().encode("utf-8", "backslashreplace"), _TEXT)
+    return readable(name.rfc4514_string().encode("utf-8", "backslashreplace"), _TEXT)
 
 
 def _common_name(name: x509.Name) -> str:
     values = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     value = values[-1].value if values else ""
-    return printable(value if isinstance(value, bytes) else value.encode(), _TEXT)
+    return readable(value if isinstance(value, bytes) else value.encode(), _TEXT)
 
 
 def _names(read: x509.Certificate) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def _names(read: x509.Certificate) -> tuple[str, ...]:
         return ()
     texts = [name.value for name in found if isinstance(name, x509.DNSName)]
     texts += [str(name.value) for name in found if isinstance(name, x509.IPAddress)]
-    return tuple(printable(text.encode(), _TEXT) for text in texts[:_NAMES])
+    return tuple(readable(text.encode(), _TEXT) for text in texts[:_NAMES])
 
 
 def _key(read: x509.Certificate) -> tuple[str, int]:
@@ -131,5 +131,5 @@ def _issuer_url(read: x509.Certificate) -> str:
         if description.access_method == AuthorityInformationAccessOID.CA_ISSUERS and isinstance(
             where, x509.UniformResourceIdentifier
         ):
-            return printable(where.value.encode(), _TEXT)
+            return readable(where.value.encode(), _TEXT)
     return ""

@@ -9,9 +9,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from gatepost.doctor.facts import Contact, Ending, Handshake, Listening, Login, Upgrade
+from gatepost.doctor.facts import Contact, Dial, Ending, Handshake, Listening, Login, Reach, Upgrade
 from gatepost.doctor.look import trust
-from gatepost.doctor.look.converse import Dialog
+from gatepost.doctor.look.converse import LOGIN_PATIENCE, Dialog
 from gatepost.doctor.look.handshake import RESET, TIMED_OUT, shake
 from gatepost.doctor.look.injection import command_injected
 from gatepost.doctor.look.place import Manners, Place, approach
@@ -31,6 +31,10 @@ SLOW: Final = 0.4
 """A greeting that took so much of a step's time, where TLS begins after it, is not waited for once more by others."""
 POKED: Final = 0.3
 """A silent server has so much of a step's time to answer a command."""
+PATIENCE: Final = 6.0
+"""A whole contact takes so many times a step's time at most, and a login comes on top of it."""
+NO_TURN: Final = "not tried in time"
+"""`Dial.error` where the end came before a turn or an answer."""
 
 
 async def contact(
@@ -41,41 +45,55 @@ async def contact(
     login: bool = False,
     manners: Manners | None = None,
     thorough: bool = True,
+    versions: bool = True,
+    patience: float | None = None,
 ) -> Contact:
     """Looks at `target` at one numeric `address`. A step takes `question.timeout` seconds at most, but a greeting
-    `GREETING` times that and a login `converse.LOGIN_PATIENCE` times.
+    `GREETING` times that and a login `converse.LOGIN_PATIENCE` times; all together `patience` seconds, else
+    `PATIENCE` times a step's. When they are over, what was seen until then is the answer, and is `unfinished`.
 
     `login`: try `question.secret` once, inside TLS whose certificate was verified and nowhere else. `manners`: shared
-    by all contacts with one server. `thorough`: with the side connections (versions, ciphers, no SNI, injection).
+    by all contacts with one address. `thorough`: with the side connections (versions, ciphers, no SNI, injection);
+    else one connection is all that a healthy server sees. `versions`: with those for versions, ciphers and no SNI, too,
+    where the handshake was done.
     Raises OSError if `question.ca_file` cannot be read, and nothing else.
     """
     trust.verifying(question.ca_file)
-    return await _Looker(target, address, question, login, manners or Manners(), thorough).look()
+    place = Place(target, address, question.timeout, manners or Manners())
+    steps = PATIENCE + LOGIN_PATIENCE if login else PATIENCE
+    encounter = _Encounter(place, question, login, thorough, versions)
+    return await encounter.look(question.timeout * steps if patience is None else patience)
 
 
-class _Looker:
+class _Encounter:
     """One contact in the making."""
 
-    def __init__(
-        self, target: Target, address: str, question: Question, login: bool, manners: Manners, thorough: bool
-    ) -> None:
-        self._place = Place(target, address, question.timeout)
+    def __init__(self, place: Place, question: Question, login: bool, thorough: bool, versions: bool) -> None:
+        self._place = place
+        target = place.target
         self._question = question
         self._username = target.username or question.user or (question.subject if "@" in question.subject else "")
         self._login = login and question.secret is not None and self._username != ""
-        self._manners = manners
         self._thorough = thorough
+        self._versions = versions
         self._redactor = Redactor(question.secret.reveal() if question.secret else "")
         self._transcript: list[str] = []
-        self._seen: Contact
+        nobody = Dial(target.host, place.address, target.port, Reach.FAILED, 0.0, NO_TURN)
+        self._seen = Contact(target, nobody, unfinished=True)
 
-    async def look(self) -> Contact:
+    async def look(self, patience: float) -> Contact:
         began = time.monotonic()
-        async with self._place.wire() as (dial, wire):
-            self._seen = Contact(self._place.target, dial)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._look()
+                self._note(unfinished=False)
+        return replace(self._seen, transcript=tuple(self._transcript), seconds=time.monotonic() - began)
+
+    async def _look(self) -> None:
+        async with self._place.wire(first=True) as (dial, wire):
+            self._note(dial=dial)
             if wire is not None:
                 await (self._implicit(wire) if self._place.implicit else self._in_the_clear(wire))
-        return replace(self._seen, transcript=tuple(self._transcript), seconds=time.monotonic() - began)
 
     def _note(self, **facts: object) -> None:
         self._seen = replace(self._seen, **facts)
@@ -228,18 +246,19 @@ class _Looker:
                 await self._inside(wire, done)
 
     async def _inside(self, wire: Wire, handshake: Handshake, dialog: Dialog | None = None) -> None:
-        """The dialog, with the side connections beside it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._probe(handshake))
-            tongue = self._place.tongue
-            if tongue is not None:
-                if not self._place.implicit and self._has_time and _is_named(self._question):
-                    group.create_task(self._inject(tongue))
-                own = dialog or self._dialog(wire, tongue)
-                await self._talk(own, tongue, trusted=handshake.verified)
-                await own.goodbye()
+        """The dialog, and then, when its turn is free for others, the side connections."""
+        tongue = self._place.tongue
+        if tongue is not None:
+            own = dialog or self._dialog(wire, tongue)
+            await self._talk(own, tongue, trusted=handshake.verified)
+            await own.goodbye()
+        wire.close()
         if wire.failure:
             self._blame_handshake(handshake, wire.failure)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._probe(handshake))
+            if tongue is not None and not self._place.implicit and self._has_time and _is_named(self._question):
+                group.create_task(self._inject(tongue))
 
     async def _talk(self, dialog: Dialog, tongue: Tongue, *, trusted: bool) -> None:
         if self._place.implicit:
@@ -253,6 +272,7 @@ class _Looker:
         secret = self._question.secret
         if not (self._login and trusted and dialog.alive and secret is not None):
             return
+        self._note(login=Login("", False, b"", error="timed out"))  # in case that the end of all comes first
         login = await dialog.login(known, self._username, secret.reveal())
         self._note(login=login)
         if login.accepted and dialog.alive:
@@ -282,14 +302,19 @@ class _Looker:
 
     async def _probe(self, known: Handshake) -> None:
         """TLS versions, weak ciphers, no SNI: whatever the handshake leaves open."""
-        if known.error == TIMED_OUT or not self._has_time:
+        if known.error == TIMED_OUT or not self._has_time or (known.done and not self._versions):
             return
-        probes = Probes(self._place, self._manners)
-        plain, versions = await asyncio.gather(probes.without_sni(), probes.versions(known))
-        self._note(without_sni=plain, versions=versions)
+        probes = Probes(self._place)
+
+        async def without_sni() -> None:
+            self._note(without_sni=await probes.without_sni())
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(without_sni())
+            self._note(versions=await probes.versions(known))
 
     async def _inject(self, tongue: Tongue) -> None:
-        injected = await command_injected(self._place, tongue, self._manners)
+        injected = await command_injected(self._place, tongue)
         assert self._seen.upgrade is not None
         self._note(upgrade=replace(self._seen.upgrade, command_injected=injected))
 

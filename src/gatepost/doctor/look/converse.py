@@ -5,14 +5,16 @@ from __future__ import annotations
 import ssl
 import time
 from contextlib import suppress
+from secrets import token_urlsafe
 from typing import Final
 
 from gatepost.doctor.facts import Capabilities, Ending, Listening, Login, Visit
 from gatepost.doctor.look.wire import Heard, Wire
 from gatepost.doctor.tongues import Answer, Ask, Tongue, greeting_end
+from gatepost.doctor.tongues.sasl import Course
 from gatepost.doctor.tongues.secrets import Redactor
 from gatepost.doctor.tongues.smtp import address_literal
-from gatepost.doctor.tongues.words import REPLY_LIMIT, lines_of, printable
+from gatepost.doctor.tongues.words import REPLY_LIMIT, lines_of, readable
 
 LOGIN_PATIENCE: Final = 3
 """A login may take so many times a step's time: servers delay after failures (2 to 15 s), and it is tried only once."""
@@ -75,23 +77,23 @@ class Dialog:
 
     async def login(self, known: Capabilities, username: str, password: str) -> Login:
         """Once, by the best mechanism. Only for a connection inside TLS whose certificate was verified."""
-        exchange = self._tongue.login(known, username, password)
+        exchange = self._tongue.login(known, username, password, token_urlsafe(24))
         if exchange is None:
             return Login("", False, b"", error="no usable mechanism")
         began = time.monotonic()
-        answer, error = Answer.STRANGE, ""
-        for ask in exchange.asks:
+        course = Course(exchange)
+        ask: Ask | None = course.begin
+        error, reply = "", b""
+        while ask is not None:
             heard = await self.ask(ask, self._timeout * LOGIN_PATIENCE)
-            answer = self._tongue.answer(ask, heard.octets) if heard.whole else Answer.STRANGE
-            if answer is not ask.goes_on_at:
+            if not heard.whole:
+                error, reply = _unanswered(heard), heard.octets
                 break
-        if not heard.whole:
-            error = _unanswered(heard)
-        elif answer is Answer.MORE:
-            error = "unexpected challenge"
-            await self.ask(exchange.cancel)
-        reply = self._redactor.clean(heard.octets)
-        return Login(exchange.mechanism, answer is Answer.YES, reply, time.monotonic() - began, error)
+            ask = course.follow(self._tongue.answer(ask, heard.octets), heard.octets)
+        if course.error or not error:
+            error, reply = self._redactor.clean(course.error.encode()).decode(), course.reply
+        seconds = time.monotonic() - began
+        return Login(exchange.mechanism, course.accepted, self._redactor.clean(reply), seconds, error)
 
     async def visit(self, sender: str) -> Visit | None:
         """The first command is the visit; others end it (RSET)."""
@@ -126,7 +128,7 @@ class Dialog:
             self.transcript.append(f"S: ({heard.ending.value})")
 
     def _print(self, octets: bytes) -> str:
-        return printable(self._redactor.clean(octets), _LINE)
+        return readable(self._redactor.clean(octets), _LINE)
 
 
 def _unanswered(heard: Heard) -> str:

@@ -11,16 +11,16 @@ import ssl
 
 from gatepost.doctor.look import trust
 from gatepost.doctor.look.handshake import TIMED_OUT, shake
-from gatepost.doctor.look.place import Manners, Place, approach
+from gatepost.doctor.look.place import Place, approach
 from gatepost.doctor.look.versions import PATIENCE
 from gatepost.doctor.tongues import Tongue
 from gatepost.doctor.tongues.words import REPLY_LIMIT
 
 
-async def command_injected(place: Place, tongue: Tongue, manners: Manners) -> bool | None:
+async def command_injected(place: Place, tongue: Tongue) -> bool | None:
     """True: it was answered inside TLS. None: the server did not come so far. For servers whose TLS works."""
     try:
-        async with asyncio.timeout(place.timeout * PATIENCE), manners.turn:
+        async with asyncio.timeout(place.timeout * PATIENCE):
             return await _try(place, tongue)
     except (TimeoutError, ssl.SSLError, OSError):
         return None

@@ -14,7 +14,7 @@ from typing import Final
 from gatepost.doctor.facts import Handshake, VersionTried
 from gatepost.doctor.look import trust
 from gatepost.doctor.look.handshake import RESET, TIMED_OUT
-from gatepost.doctor.look.place import NO_CONNECTION, NO_STARTTLS, Manners, Place, shake_at
+from gatepost.doctor.look.place import NO_CONNECTION, NO_STARTTLS, Place, shake_at
 from gatepost.doctor.look.wire import EARLY_END
 
 VERSIONS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
@@ -33,13 +33,12 @@ _OURS: Final = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "NO_CIPHER_MAT
 
 
 class Probes:
-    """Side handshakes with one service that share turns and an end."""
+    """Side handshakes with one service that share an end."""
 
-    __slots__ = ("_end", "_manners", "_place")
+    __slots__ = ("_end", "_place")
 
-    def __init__(self, place: Place, manners: Manners) -> None:
+    def __init__(self, place: Place) -> None:
         self._place = place
-        self._manners = manners
         self._end = asyncio.get_running_loop().time() + place.timeout * PATIENCE
 
     async def without_sni(self) -> Handshake:
@@ -90,7 +89,7 @@ class Probes:
         except (ssl.SSLError, ValueError):
             return Handshake(False, False, error=_OURS[0])
         try:
-            async with asyncio.timeout_at(self._end), self._manners.turn:
+            async with asyncio.timeout_at(self._end):
                 return await shake_at(self._place, context, name)
         except TimeoutError:
             return Handshake(False, False, error=TIMED_OUT)

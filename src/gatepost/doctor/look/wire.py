@@ -22,6 +22,8 @@ _READ: Final = 16 * 1024
 _FIRST: Final = 512
 TOTAL: Final = 1024 * 1024
 """Octets that one connection may bring, handshakes included: a whole examination needs a fiftieth of it."""
+READS: Final = 2000
+"""Pieces that they may come in: a whole examination needs a fortieth of it, and each piece costs a look at the rest."""
 
 
 EARLY_END: Final = "UNEXPECTED_EOF"
@@ -56,14 +58,31 @@ class Heard(Struct, frozen=True):
 class Wire:
     """One connection. Whoever opens it closes it."""
 
-    __slots__ = ("_brought", "_incoming", "_kept", "_loop", "_outgoing", "_socket", "failure", "first", "tls")
+    __slots__ = (
+        "_brought",
+        "_closed",
+        "_incoming",
+        "_kept",
+        "_limited",
+        "_loop",
+        "_outgoing",
+        "_reads",
+        "_socket",
+        "failure",
+        "first",
+        "tls",
+    )
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(
+        self, connection: socket.socket, *, limited: bool = True, closed: Callable[[], None] = lambda: None
+    ) -> None:
+        """`limited`: to `TOTAL` octets in `READS` pieces. `closed`: called at the first `close`."""
+        self._limited, self._closed = limited, closed
         self._loop = asyncio.get_running_loop()
         self._socket = connection
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._kept = b""
-        self._brought = 0
+        self._brought = self._reads = 0
         self.first = b""
         """The octets that came first, before any TLS was taken off."""
         self.tls: ssl.SSLObject | None = None
@@ -78,6 +97,8 @@ class Wire:
     def close(self) -> None:
         """At once; what was not sent is not sent any more."""
         self._socket.close()
+        closed, self._closed = self._closed, lambda: None
+        closed()
 
     async def send(self, data: bytes, timeout: float) -> None:  # noqa: ASYNC109
         """Raises OSError (TimeoutError: the other side does not read) and ssl.SSLError."""
@@ -95,13 +116,16 @@ class Wire:
         ending, end = Ending.SILENT, 0
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while not (end := end_of(self._kept)) and len(self._kept) < limit:
+                end = end_of(self._kept)
+                while not end and len(self._kept) < limit:
                     came = await self._receive()
                     if isinstance(came, Ending):
                         ending = came
                         break
                     first = first or time.monotonic() - began
                     self._kept += came
+                    # Every reply ends with a line: half a line cannot be its end.
+                    end = end_of(self._kept) if b"\n" in came else 0
         octets, whole = self._take(end or min(limit, len(self._kept))), end > 0
         seconds = time.monotonic() - began
         return Heard(octets, whole, ending, seconds if first is None else first, seconds)
@@ -145,11 +169,14 @@ class Wire:
         return bool(data)
 
     async def _read(self) -> bytes:
-        if self._brought >= TOTAL:
+        if self._limited and (self._brought >= TOTAL or self._reads >= READS):
             return b""
+        # Where octets are there already nothing below waits, and without a turn for the loop no limit of time holds.
+        await asyncio.sleep(0)
         data = await self._loop.sock_recv(self._socket, _READ)
         self.first = self.first or data[:_FIRST]
         self._brought += len(data)
+        self._reads += 1
         return data
 
     async def _receive(self) -> bytes | Ending:
@@ -163,13 +190,29 @@ class Wire:
         return data or Ending.CLOSED
 
     async def _read_tls(self, tls: ssl.SSLObject) -> bytes:
-        while True:
-            try:
-                return tls.read(_READ)
-            except ssl.SSLWantReadError:
-                await self._flush()
-                if not await self._feed():
-                    return b""
+        """All that has arrived: records may hold a single octet each."""
+        while not self.failure:
+            came, over = self._decrypted(tls)
+            if came or over:
+                return came
+            await self._flush()
+            if not await self._feed():
+                break
+        return b""
+
+    def _decrypted(self, tls: ssl.SSLObject) -> tuple[bytes, bool]:
+        """What is in the records that are here, and whether TLS ended. Raises ssl.SSLError if it is nothing else."""
+        came = bytearray()
+        try:
+            while data := tls.read(_READ):
+                came += data
+        except ssl.SSLWantReadError:
+            return bytes(came), False
+        except ssl.SSLError as error:
+            if not came:
+                raise
+            self.failure = reason(error)
+        return bytes(came), True
 
     def _take(self, size: int) -> bytes:
         taken, self._kept = self._kept[:size], self._kept[size:]

@@ -3,7 +3,7 @@
 The places are those of draft-ietf-mailmaint-autoconfig (steps 1.1-1.3 and 3.1-3.2), in its order. Central databases
 (steps 2 and 3.3-3.4) are not asked: a third party would learn whose mail is being examined.
 
-Nor does the server learn the address by default. Thunderbird sends it (it is optional in the draft); the draft wants
+Nor does the server learn the address. Thunderbird sends it (it is optional in the draft); the draft wants
 servers to answer the same for addresses that do not exist. So a made-up local part is sent, since some servers give
 nothing without the parameter, and is put back into the real one if the answer repeats it. Never over plain http.
 """
@@ -18,17 +18,16 @@ from gatepost.doctor.facts import Publication, Source
 from gatepost.doctor.model import Target
 from gatepost.doctor.names.clientconfig import BadConfigError, looks_like_config, read_config
 from gatepost.doctor.names.http import Fetch, Fetched
+from gatepost.doctor.names.reading import base_domain
 
 PATH: Final = "/mail/config-v1.1.xml"
 NOBODY: Final = "gatepost-doctor"
 """The local part that is sent in place of the person's."""
 
 
-async def published_autoconfig(
-    domain: str, address: str, fetch: Fetch, *, send_address: bool = False
-) -> tuple[Publication, ...]:
+async def published_autoconfig(domain: str, address: str, fetch: Fetch) -> tuple[Publication, ...]:
     """What the domain itself publishes: one publication for each place, in order of preference."""
-    sent = _sent(domain, address, send_address=send_address)
+    sent = f"{NOBODY}@{domain}"
     urls = (
         f"https://autoconfig.{domain}{PATH}?emailaddress={quote(sent, safe='@')}",
         f"https://{domain}/.well-known/autoconfig{PATH}",
@@ -37,11 +36,9 @@ async def published_autoconfig(
     return await _publications(urls, domain, address, sent, fetch, Source.AUTOCONFIG)
 
 
-async def published_by_mx(
-    mx_host: str, domain: str, address: str, fetch: Fetch, *, send_address: bool = False
-) -> tuple[Publication, ...]:
+async def published_by_mx(mx_host: str, domain: str, address: str, fetch: Fetch) -> tuple[Publication, ...]:
     """What the domain of the best mail server publishes for all who have their mail there."""
-    sent = _sent(domain, address, send_address=send_address)
+    sent = f"{NOBODY}@{domain}"
     query = f"?emailaddress={quote(sent, safe='@')}"
     urls = tuple(f"https://autoconfig.{each}{PATH}{query}" for each in mx_domains(mx_host) if each != domain)
     return await _publications(urls, domain, address, sent, fetch, Source.AUTOCONFIG_MX)
@@ -49,15 +46,9 @@ async def published_by_mx(
 
 def mx_domains(mx_host: str) -> tuple[str, ...]:
     """MXFULLDOMAIN, if it is longer than the other, and MXBASEDOMAIN."""
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 -- its list takes long to read, start-up is short
-
-    base = PublicSuffixList().privatesuffix(mx_host) or ""
+    base = base_domain(mx_host)
     full = mx_host.partition(".")[2]
     return tuple(each for each in (full if len(full) > len(base) else "", base) if each)
-
-
-def _sent(domain: str, address: str, *, send_address: bool) -> str:
-    return address if send_address and address else f"{NOBODY}@{domain}"
 
 
 async def _publications(

@@ -18,6 +18,25 @@ IMPLICIT: Final = {"imap": "imaps", "pop3": "pop3s", "smtp": "submissions"}
 CLEARTEXT: Final = {"imap": "imap", "pop3": "pop3", "smtp": "submission"}
 """The service that begins in the clear; whether it goes on in TLS is said by socketType."""
 SOCKETS: Final = {"ssl": IMPLICIT, "tls": IMPLICIT, "starttls": CLEARTEXT, "plain": CLEARTEXT}
+AUTHENTICATIONS: Final = frozenset(
+    [
+        "password-cleartext",
+        "plain",
+        "password-encrypted",
+        "secure",
+        "oauth2",
+        "gssapi",
+        "ntlm",
+        "tls-client-cert",
+        "client-ip-address",
+        "none",
+    ]
+)
+"""The words of `authentication` that mean something; a stranger's file may say anything, and people would read it."""
+UNKNOWN: Final = "-"
+"""Stands for any other word."""
+LONGEST: Final = 320
+"""Characters of a field: as long as a mail address can be (RFC 3696 §3, erratum 1690)."""
 MOST_SERVERS: Final = 20
 """Servers taken from one file."""
 
@@ -65,8 +84,15 @@ def _server(element: Any, domain: str, address: str, source: Source) -> tuple[Ta
     if not port.isdecimal() or not 0 < int(port) < 65536:
         return None
     username = expand(_text(element, "username"), domain, address)
-    target = Target(BY_NAME[service], host, int(port), source, username, _text(element, "authentication"))
+    known = username if len(username) <= LONGEST and username.isprintable() else ""
+    target = Target(BY_NAME[service], host, int(port), source, known, _authentication(element))
     return target, socket != "plain"
+
+
+def _authentication(element: Any) -> str:
+    """The first one: it is the one that the provider prefers."""
+    said = _text(element, "authentication")
+    return said if said.lower() in AUTHENTICATIONS else UNKNOWN if said else ""
 
 
 def expand(text: str, domain: str, address: str) -> str:
@@ -83,6 +109,7 @@ def _tag(element: Any) -> str:
 
 
 def _text(element: Any, tag: str) -> str:
-    """The text of the first child of this name: the first authentication is the one that the provider prefers."""
+    """The text of the first child of this name; none where it is too long to be meant."""
     child = next((each for each in element if _tag(each) == tag), None)
-    return "" if child is None else (child.text or "").strip()
+    text = "" if child is None else (child.text or "").strip()
+    return text if len(text) <= LONGEST else ""

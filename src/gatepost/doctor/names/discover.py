@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from msgspec import structs
 
-from gatepost.doctor.facts import Discovery, HostNames, Lookup, Outcome, Publication, Source
+from gatepost.doctor.facts import Discovery, HostNames, Lookup, Publication, Source
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Target
 from gatepost.doctor.names.autoconfig import published_autoconfig, published_by_mx
@@ -21,7 +21,7 @@ from gatepost.doctor.names.http import Fetch, Fetched, Fetcher
 from gatepost.doctor.names.pacc import published_pacc
 from gatepost.doctor.names.reading import mx_hosts
 from gatepost.doctor.names.resolver import Resolver
-from gatepost.doctor.names.spelling import BadNameError, literal, split_address
+from gatepost.doctor.names.spelling import BadNameError, split_address
 from gatepost.doctor.names.srv import SERVICES, published_srv
 from gatepost.ports import BY_NAME
 
@@ -56,7 +56,6 @@ class _Search:
     """Empty: only the domain is known."""
     resolver: Resolver
     fetch: Fetch
-    send_address: bool
     families: tuple[int, ...]
     budget: float
     enough: asyncio.Event = field(default_factory=asyncio.Event)
@@ -107,10 +106,7 @@ class _Search:
     async def by_mx(self, mx: asyncio.Task[Lookup]) -> Publications:
         """Settings that the mail servers' domain publishes."""
         best = mx_hosts(await asyncio.shield(mx))[:1]
-        found = [
-            await published_by_mx(host, self.domain, self.address, self.get, send_address=self.send_address)
-            for host in best
-        ]
+        found = [await published_by_mx(host, self.domain, self.address, self.get) for host in best]
         return tuple(chain.from_iterable(found))
 
     async def common(self, hosts: asyncio.Task[tuple[HostNames, ...]]) -> Publications:
@@ -125,7 +121,7 @@ class _Search:
             hosts = group.create_task(self.within(self.mx_hosts(mx)))
             steps: tuple[Awaitable[Publications], ...] = (
                 self.srv(),
-                published_autoconfig(self.domain, self.address, self.get, send_address=self.send_address),
+                published_autoconfig(self.domain, self.address, self.get),
                 published_pacc(self.domain, self.username, self.resolver, self.get),
                 self.by_mx(mx),
                 self.common(hosts),
@@ -160,13 +156,12 @@ async def discover(
     *,
     fetch: Fetch | None = None,
     ca_file: str = "",
-    send_address: bool = False,
     families: tuple[int, ...] = (6, 4),
     budget: float = BUDGET,
 ) -> Discovery:
     """Everything that can be found out for an address (or for a domain, without user names) within `budget` seconds.
 
-    Without a `fetch` the real one is used, with `ca_file`. `send_address` lets autoconfig servers know the address.
+    Without a `fetch` the real one is used, with `ca_file`.
     A name that cannot be one gives a discovery whose MX look-up ended with BAD_NAME. Raises OSError if `ca_file`
     cannot be read.
     """
@@ -178,30 +173,7 @@ async def discover(
     hasty = resolver.within(budget * SHARE)
     get = fetch or Fetcher(hasty, ca_file=ca_file, timeout=budget * 0.9)
     address = f"{local}@{domain}" if local else ""
-    return await _Search(domain, address, hasty, get, send_address, families, budget).run(book)
-
-
-async def discover_host(
-    host: str,
-    resolver: Resolver,
-    book: Book,
-    *,
-    fetch: Fetch | None = None,
-    ca_file: str = "",
-    budget: float = BUDGET,
-) -> Discovery:
-    """For a host that somebody typed: nothing is to be examined instead of it, so there are no targets.
-
-    But where the name is a mail domain, what the domain publishes is found out, to be able to say the right name.
-    """
-    if literal(host):
-        return Discovery(host, (), Lookup(host, "MX", Outcome.NODATA), ())
-    mx = await resolver.within(budget * SHARE).ask(host, "MX")
-    servers = mx_hosts(mx)
-    if not servers or host.rstrip(".").lower() in servers:
-        return Discovery(host, (), mx, ())
-    found = await discover(host, resolver, book, fetch=fetch, ca_file=ca_file, budget=budget)
-    return structs.replace(found, targets=())
+    return await _Search(domain, address, hasty, get, families, budget).run(book)
 
 
 def best(publications: Publications) -> tuple[Target, ...]:

@@ -22,7 +22,6 @@ INSIDE: Final = tuple(
     map(ip_network, ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"))
 ) + tuple(map(ip_network, ("::1/128", "fc00::/7", "fe80::/10")))
 """Addresses without names that the world can see."""
-DOUBTFUL: Final = frozenset({Outcome.SERVFAIL, Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.NXDOMAIN})
 
 
 async def host_names(
@@ -35,8 +34,8 @@ async def host_names(
 ) -> HostNames:
     """The host's addresses of the families (6, 4); all questions run at once.
 
-    `others` are asked the same where the answer is in doubt: no answer, no such name, private or null addresses.
-    They may be far away: nothing is sent to them otherwise. A host with no address is asked for its MX as well.
+    `others` are asked the same where they say that it is wanted: see `Resolver.is_wanted`. A host with no address is
+    asked for its MX as well.
     `reverse`: PTR of each address too, but of private ones, which nobody else sees.
     """
     address = literal(host)
@@ -61,11 +60,11 @@ async def _asked(
     async with asyncio.TaskGroup() as group:
         own = group.create_task(resolver.ask(host, kind))
         await asyncio.wait((own,), timeout=PATIENCE)
-        if own.done() and not in_doubt(own.result()):
-            return own.result(), ()
-        second = [group.create_task(other.within(SECOND).ask(host, kind)) for other in others]
+        heard = own.result() if own.done() else Lookup(host, kind, Outcome.TIMED_OUT)
+        wanted = [other for other in others if other.is_wanted(heard)]
+        second = [group.create_task(other.within(SECOND).ask(host, kind)) for other in wanted]
         await asyncio.wait((own,))
-        if not in_doubt(own.result()):  # slow, but well
+        if not any(other.is_wanted(own.result()) for other in wanted):  # slow, but well
             for task in second:
                 task.cancel()
             return own.result(), ()
@@ -87,10 +86,3 @@ def _is_inside(address: str) -> bool:
 def _literal(host: str, address: str, version: int) -> HostNames:
     lookup = Lookup(host, KINDS[version], Outcome.ANSWER, (address,), resolver="")
     return HostNames(host, lookup if version == 4 else None, lookup if version == 6 else None, literal=True)
-
-
-def in_doubt(lookup: Lookup) -> bool:
-    """Whether others should be asked the same. What the hosts file says is meant so."""
-    if lookup.outcome in DOUBTFUL:
-        return True
-    return lookup.resolver == "system" and any(not ip_address(value).is_global for value in lookup.values)

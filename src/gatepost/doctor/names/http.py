@@ -1,5 +1,8 @@
 """One HTTP question: small, bounded in octets and time, over verified TLS, to addresses that our own resolver gave.
 
+Where a redirect leads is said by a stranger, so it leads to the web only: http or https at their own ports, never from
+https to http, and never from the Internet into this network or this machine.
+
 RFC 9112. The standard library's client would block a thread in the system's resolver, and could not be cancelled.
 """
 
@@ -9,6 +12,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -26,6 +30,8 @@ PATH: Final = "/?#[]@!$&'()*+,;=:%"
 """Signs of a path that stay as they are: a redirect may hold spaces or letters of any script."""
 ADDRESSES: Final = 3
 """Addresses of a host that are tried, one after the other."""
+TRANSLATED: Final = ip_network("64:ff9b::/96")
+"""IPv4 addresses in the clothes of IPv6 (RFC 6052 §2.1): the last 32 bits count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,15 @@ class Fetched:
 
 Fetch = Callable[[str], Awaitable[Fetched]]
 """Gets a URL. Raises nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer on the way: where it says to go instead, and how near the server was."""
+
+    fetched: Fetched
+    location: str = ""
+    nearness: int = 0
 
 
 class _OddAnswerError(Exception):
@@ -74,43 +89,61 @@ class Fetcher:
             return Fetched(url, error="timed out")
 
     async def _follow(self, url: str) -> Fetched:
+        nearest = None
         for _ in range(1 + REDIRECTS):
-            fetched, location = await self._get(url)
-            if fetched.status not in MOVED or not location:
-                return fetched
-            target = _joined(url, location)
+            answer = await self._get(url, nearest)
+            if answer.fetched.status not in MOVED or not answer.location:
+                return answer.fetched
+            target = _joined(url, answer.location)
             if url.startswith("https:") and not target.startswith("https:"):
-                return Fetched(url, fetched.status, error=f"redirected away from https, to {target}", there=True)
+                why = f"redirected away from https, to {target}"
+                return Fetched(url, answer.fetched.status, error=why, there=True)
+            nearest = answer.nearness if nearest is None else nearest
             url = target
-        return Fetched(url, fetched.status, error="too many redirects", there=True)
+        return Fetched(url, answer.fetched.status, error="too many redirects", there=True)
 
-    async def _get(self, url: str) -> tuple[Fetched, str]:
-        """The answer, and where it says to go instead."""
+    async def _get(self, url: str, nearest: int | None) -> _Answer:
+        """The answer. Behind a redirect no server is asked that is nearer to this machine than `nearest`."""
         try:
             parts = urlsplit(url)
             host = _plain(parts.hostname or "")
-            port = parts.port or self._ports[parts.scheme]
+            port = self._port(parts)
             addresses = (host,) if literal(host) else await self._addresses(host)
         except (BadNameError, ValueError, KeyError) as error:
-            return Fetched(url, error=f"not a web address: {error}"), ""
+            return _Answer(Fetched(url, error=f"not a web address: {error}"))
+        allowed = [each for each in addresses if nearest is None or _nearness(each) <= nearest]
+        if addresses and not allowed:
+            why = f"redirected into a private network, to {addresses[0]}"
+            return _Answer(Fetched(url, error=why, there=True))
+        return await self._first(url, _request(parts, host), host, [(address, port) for address in allowed])
+
+    async def _first(self, url: str, request: bytes, host: str, places: list[tuple[str, int]]) -> _Answer:
+        """The answer of the first address that can be reached."""
         failed = Fetched(url, error="the name has no address")
-        for address in addresses[:ADDRESSES]:
+        for place in places[:ADDRESSES]:
             try:
-                return await self._exchange(url, _request(parts, host), host, (address, port))
+                return await self._exchange(url, request, host, place)
             except ssl.SSLCertVerificationError as error:
-                return Fetched(url, error=f"certificate: {error.verify_message}", there=True), ""
+                return _Answer(Fetched(url, error=f"certificate: {error.verify_message}", there=True))
             except (ssl.SSLError, _OddAnswerError) as error:
-                return Fetched(url, error=str(error), there=True), ""
+                return _Answer(Fetched(url, error=str(error), there=True))
             except OSError as error:
                 failed = Fetched(url, error=str(error))
-        return failed, ""
+        return _Answer(failed)
+
+    def _port(self, parts: SplitResult) -> int:
+        """The scheme's own port. Raises ValueError for any other, KeyError for another scheme."""
+        port = self._ports[parts.scheme]
+        if parts.port not in {None, port}:
+            raise ValueError(f"port {parts.port} is not that of {parts.scheme}")
+        return port
 
     async def _addresses(self, host: str) -> tuple[str, ...]:
         """IPv4 first: a broken IPv6 route must not eat up the time."""
         lookups = await asyncio.gather(self._resolver.ask(host, "A"), self._resolver.ask(host, "AAAA"))
         return tuple(value for lookup in lookups if lookup.outcome is Outcome.ANSWER for value in lookup.values)
 
-    async def _exchange(self, url: str, request: bytes, host: str, where: tuple[str, int]) -> tuple[Fetched, str]:
+    async def _exchange(self, url: str, request: bytes, host: str, where: tuple[str, int]) -> _Answer:
         secure = url.lower().startswith("https:")
         reader, writer = await asyncio.open_connection(
             *where, limit=LARGEST, ssl=self._tls if secure else None, server_hostname=host if secure else None
@@ -125,7 +158,7 @@ class Fetcher:
             raise _OddAnswerError("the answer breaks off, or is too long") from error
         finally:
             writer.transport.abort()  # nothing more is said: a polite TLS farewell could keep us waiting
-        return Fetched(url, status, body), headers.get("location", "")
+        return _Answer(Fetched(url, status, body), headers.get("location", ""), _nearness(where[0]))
 
 
 def _joined(url: str, location: str) -> str:
@@ -134,6 +167,17 @@ def _joined(url: str, location: str) -> str:
         return urljoin(url, location)
     except ValueError:
         return location
+
+
+def _nearness(address: str) -> int:
+    """0: somewhere on the Internet; 1: a private network; 2: this machine, or its own cable."""
+    found = ip_address(address)
+    if isinstance(found, IPv6Address):
+        inner = ip_address(found.packed[-4:]) if found in TRANSLATED else None
+        found = found.ipv4_mapped or found.sixtofour or inner or found
+    if found.is_loopback or found.is_link_local or found.is_unspecified:
+        return 2
+    return 0 if found.is_global and not found.is_multicast else 1
 
 
 def _plain(host: str) -> str:

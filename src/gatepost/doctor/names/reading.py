@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from gatepost.doctor.facts import HostNames, Lookup, Outcome
+from gatepost.doctor.names.spelling import literal
 
 
 def mx_hosts(mx: Lookup) -> tuple[str, ...]:
@@ -44,3 +46,18 @@ def addresses(names: HostNames, families: tuple[int, ...] = (6, 4)) -> tuple[str
     lookups = {4: names.v4, 6: names.v6}
     wanted = (lookups[family] for family in families)
     return tuple(value for lookup in wanted if lookup and lookup.outcome is Outcome.ANSWER for value in lookup.values)
+
+
+@cache
+def base_domain(host: str) -> str:
+    """The part that somebody registered: `example.co.uk` of `mail.example.co.uk`. Empty for addresses and suffixes."""
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 -- its list takes long to read, start-up is short
+
+    return "" if literal(host) else PublicSuffixList().privatesuffix(host) or ""
+
+
+def same_owner(one: str, other: str) -> bool:
+    """Whether two names are the same, or below the same registered domain."""
+    names = [name.rstrip(".").lower() for name in (one, other)]
+    base, wanted = map(base_domain, names)
+    return names[0] == names[1] or (base == wanted and base != "")

@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 from copy import copy
+from ipaddress import ip_address
 from typing import Final
 
 import dns.asyncresolver
@@ -23,7 +24,7 @@ from gatepost.doctor.names.hosts_file import HostsFile
 from gatepost.doctor.names.spelling import BadNameError, ascii_name, literal
 
 PUBLIC: Final = ("9.9.9.9", "1.1.1.1", "8.8.8.8")
-"""Resolvers of Quad9, Cloudflare and Google: a second opinion, asked only where the system's answer is in doubt."""
+"""Resolvers of Quad9, Cloudflare and Google: for second opinions."""
 PAYLOAD: Final = 1232
 """UDP octets that pass everywhere unfragmented (DNS flag day 2020)."""
 MOST_VALUES: Final = 64
@@ -35,6 +36,10 @@ FLAGS: Final = dns.flags.RD | dns.flags.AD
 DNSSEC_BROKEN: Final = "answers only with DNSSEC checks switched off"
 """How the error of a SERVFAIL begins that only validation causes: judges look for the word DNSSEC."""
 FAMILY: Final = {"A": 4, "AAAA": 6}
+UNREGISTERED: Final = frozenset({"arpa", "onion"})
+"""Top-level domains in the list of public suffixes, below which nobody registers a name for the Internet."""
+SILENT: Final = frozenset({Outcome.SERVFAIL, Outcome.REFUSED, Outcome.TIMED_OUT})
+"""Outcomes that say nothing of the name."""
 
 
 class Resolver:
@@ -56,6 +61,15 @@ class Resolver:
         other = copy(self)
         other.timeout = min(self.timeout, seconds)
         return other
+
+    def is_wanted(self, lookup: Lookup) -> bool:
+        """Whether this one's opinion is wanted on another's answer: no such name, nothing said, private addresses.
+
+        What the hosts file says is meant so.
+        """
+        if lookup.outcome in SILENT or lookup.outcome is Outcome.NXDOMAIN:
+            return True
+        return lookup.resolver == "system" and any(not ip_address(value).is_global for value in lookup.values)
 
     async def ask(self, name: str, kind: str) -> Lookup:
         """One question. `kind` is a record type; for `PTR`, `name` may be an address. Raises nothing."""
@@ -102,7 +116,9 @@ class Resolver:
         values = tuple(_text(kind, record) for record in list(answer)[:MOST_VALUES])
         authentic = bool(answer.response.flags & dns.flags.AD)
         aliases = _aliases(answer.response)
-        return Lookup(name, kind, Outcome.ANSWER, values, aliases, self.label, dnssec=authentic)
+        return Lookup(
+            name, kind, Outcome.ANSWER, values, aliases, self.label, dnssec=authentic, local=_is_local(self._dns)
+        )
 
     def _answered(self, name: str, kind: str, outcome: Outcome, aliases: tuple[str, ...]) -> Lookup:
         return Lookup(name, kind, outcome, aliases=aliases, resolver=self.label)
@@ -137,6 +153,46 @@ class Resolver:
             if names[-1] in names[:-1]:
                 break
         return structs.replace(lookup, outcome=Outcome.LOOP, aliases=tuple(names[1:]))
+
+
+class SecondOpinion(Resolver):
+    """A public name server, run by strangers: it hears of a name only where that is worth it.
+
+    Never of a name that is not registered on the Internet: it tells about the inside of somebody's network. Of others
+    when the own name server says nothing, or nonsense; of denials and of private addresses only if `always`.
+    """
+
+    def __init__(self, server: str, *, always: bool = False) -> None:
+        super().__init__((server,))
+        self._always = always
+
+    def is_wanted(self, lookup: Lookup) -> bool:
+        """Whether it may be asked the same."""
+        plain = lookup.outcome in SILENT or any(ip_address(value).is_unspecified for value in lookup.values)
+        return (plain or (self._always and super().is_wanted(lookup))) and is_registered(lookup.name)
+
+
+def is_registered(name: str) -> bool:
+    """Whether the name is below a public suffix of the ICANN section, and so may be known to anybody.
+
+    `printer.local`, `mail.corp`, `nas.home.arpa`, `x.onion`, reverse zones and single words are not (RFC 6761, 6762,
+    7686, 8375; IANA's special-use domain names).
+    """
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 -- its list takes long to read, start-up is short
+
+    try:
+        plain = ascii_name(name)
+    except BadNameError:
+        return False
+    if plain.rpartition(".")[2] in UNREGISTERED:
+        return False
+    return PublicSuffixList(only_icann=True, accept_unknown=False).privatesuffix(plain) is not None
+
+
+def _is_local(asked: dns.asyncresolver.Resolver) -> bool:
+    """Whether all its name servers are on this machine."""
+    servers = (getattr(each, "address", each) for each in asked.nameservers)
+    return all(ip_address(str(each)).is_loopback for each in servers)
 
 
 def _system() -> dns.asyncresolver.Resolver:

@@ -35,7 +35,7 @@ def _published(service: str, username: str, lookup: Lookup) -> Publication:
         if record.host and record.port
     )
     denied = (service,) if records and not targets else ()
-    return Publication(Source.SRV, lookup.name, bool(records), targets, denied, trouble(lookup))
+    return Publication(Source.SRV, lookup.name, bool(records), targets, denied, trouble(lookup), dnssec=lookup.proved)
 
 
 def _autodiscover(lookup: Lookup) -> Publication:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from gatepost import __version__
 from gatepost.config.load import examine
@@ -31,6 +34,7 @@ from gatepost.doctor.model import (
     Status,
     Target,
     Verdict,
+    worst,
 )
 from gatepost.doctor.own.facts import Door, Host
 from gatepost.doctor.own.gather import HERE, SMTP, gather
@@ -120,18 +124,30 @@ async def examine_host(
     findings = judge(host, book)
     authority = _authority(host)
     wanted = [door for door in host.doors if authority is not None and _can_visit(door, host)]
-    services = await asyncio.gather(*(_visit(door, host, authority or "", book, watch) for door in wanted))
+    visits = await asyncio.gather(*(_visit(door, host, authority or "", book, watch) for door in wanted))
+    services = told_apart(visits, wanted)
     return Report(
         subject=host.hostname,
         verdict=_verdict(host, findings, services, book),
         findings=findings,
-        services=tuple(services),
+        services=services,
         settings=(),
         began=began.isoformat(timespec="seconds"),
         seconds=time.monotonic() - start,
         version=__version__,
         language=book.language,
         examined=not nothing_here(host),
+    )
+
+
+def told_apart(services: Sequence[ServiceReport], doors: Sequence[Door]) -> tuple[ServiceReport, ...]:
+    """With the address where one service has several, as over IPv4 and IPv6."""
+    often = Counter(each.target.where for each in services)
+    return tuple(
+        replace(each, target=replace(each.target, address=address_of(door.listener)))
+        if often[each.target.where] > 1
+        else each
+        for each, door in zip(services, doors, strict=True)
     )
 
 
@@ -161,14 +177,9 @@ async def _visit(door: Door, host: Host, authority: str, book: Book, watch: Watc
     question = Question(host.hostname, listener.port, listener.service.name, ca_file=authority, timeout=STEP_SECONDS)
     seen = await contact(target, address_of(listener), question)
     findings = judge_service(seen, Surroundings(), Circumstances(host.now), book)
-    status = _worst(findings)
+    status = worst(each.status for each in findings)
     watch(Progress(Stage.REACH, target.where, "", status))
     return ServiceReport(target, status, findings, seen.seconds, expires([seen]))
-
-
-def _worst(findings: Sequence[Finding]) -> Status:
-    order = (Status.FAIL, Status.WARN, Status.PASS)
-    return next((status for status in order if any(each.status is status for each in findings)), Status.SKIP)
 
 
 def _verdict(host: Host, findings: Sequence[Finding], services: Sequence[ServiceReport], book: Book) -> Verdict:

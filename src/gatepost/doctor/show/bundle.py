@@ -32,10 +32,22 @@ _IP: Final = (
 """What may be an IP address; with or without a port behind it."""
 _BLOB: Final = r"(?P<blob>[A-Za-z0-9+/]{12,})={0,2}"
 """What may be base64, as SASL has it."""
+_MADE_OF_IP: Final = (
+    r"\d{1,3}(?:[.-]\d{1,3}){3}|(?<![0-9a-f])(?=[a-f]{0,7}\d)[0-9a-f]{8}(?![0-9a-f])|(?<!\d)\d{12}(?!\d)"
+    r"|(?:[0-9a-f]{1,4}-){4,7}[0-9a-f]{1,4}|(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"
+)
+"""An IP address in a name: `192-0-2-7`, in hexadecimal, with leading zeros, or of IPv6."""
 _DIALLED_IN: Final = (
-    r"(?<![\w.-])(?P<name>[\w-]{0,40}\d{1,3}(?:[.-]\d{1,3}){3}[\w-]{0,40}(?:\.[\w-]{1,63}){1,9})(?![\w-])"
+    rf"(?<![\w.-])(?P<name>[\w-]{{0,40}}?(?:{_MADE_OF_IP})[\w-]{{0,40}}(?:\.[\w-]{{1,63}}){{1,9}})(?![\w-])"
 )
 """A name that a network gives to its customers, made of their address: `ip-192-0-2-7.example.net`."""
+_GREETED: Final = (
+    r"(?<![\w.-])(?P<greeted>(?P<before>(?:hello|[eh]{2}lo|host|hostname|client|from|peer|rdns)(?:[ =:]{1,3}[\[(<]?))"
+    r"(?P<called>(?=[\w.]{0,60}[-.\d])[\w-]{1,63}(?:\.[\w-]{1,63}){0,9}))(?![\w:-])"
+)
+"""The name that a server has for whoever asks: `250 Hello janes-laptop`, `from 7.dynamic.example.net`."""
+_SEPARATORS: Final = re.compile(r"[._+ -]+")
+"""Between the parts of a user name."""
 _CODES: Final = frozenset({"id", "because", "protocol", "source", "began", "version", "language", "reference"})
 """Fields that hold nothing of anybody."""
 _PROSE: Final = frozenset({"title", "cause", "fix", "sentence"})
@@ -58,7 +70,10 @@ _ORDINARY: Final = frozenset(
     }
 )
 """In our own sentences these are words, even where somebody's user name is the same."""
+_THIS_COMPUTER: Final = "[this computer]"
 _SHORTEST: Final = 3
+_LONG_ENOUGH: Final = 5
+"""Letters of a user name from which on its parts mean it in any spelling."""
 
 
 class Disguise:
@@ -69,8 +84,10 @@ class Disguise:
         self._numbers: dict[tuple[str, str], int] = {}
         self._kept = frozenset(kept)
         names = {user.rpartition("@")[0] or user for user in users if user}
+        names |= {name.partition("+")[0] for name in names} - {""}
         prose = {name for name in names if len(name) >= _SHORTEST and name.casefold() not in _ORDINARY}
         own = {host for host in hosts if host}
+        self._own = frozenset(map(str.casefold, own))
         self._names = [name.casefold().encode() for name in names]
         self._evidence, self._prose = _any_of(own, names), _any_of(own, prose)
 
@@ -91,20 +108,29 @@ class Disguise:
             case "local":
                 return f"{self._word('user', found['local'])}@"
             case "host":
-                return "[this computer]"
+                return _THIS_COMPUTER
             case "user":
                 return self._word("user", found["user"])
             case "blob":
                 return self._blob(found[0])
             case "name":
-                kept = found["name"].casefold() in self._kept
-                return found["name"] if kept else self._word("host", found["name"])
+                return self._host(found["name"])
+            case "greeted":
+                return found["before"] + self._host(found["called"])
             case _:
                 return self._ip(found["ip"])
 
+    def _host(self, name: str) -> str:
+        if name.casefold() in self._own:
+            return _THIS_COMPUTER
+        if name.casefold() in self._kept:
+            return name
+        return self._ip(name) if re.fullmatch(_V4, name) else self._word("host", name)
+
     def _word(self, kind: str, value: str) -> str:
         taken = sum(1 for each, _ in self._numbers if each == kind)
-        number = self._numbers.setdefault((kind, value.casefold()), taken + 1)
+        known = _SEPARATORS.sub("", value) if kind == "user" else value
+        number = self._numbers.setdefault((kind, known.casefold()), taken + 1)
         return f"[{kind} {number}]"
 
     def _blob(self, text: str) -> str:
@@ -126,13 +152,21 @@ class Disguise:
 def _any_of(hosts: set[str], users: set[str]) -> re.Pattern[str]:
     """One pattern for all, so that nothing is replaced twice."""
     host = rf"(?<![\w.-])(?P<host>{_alternatives(hosts)})(?![\w-]|\.\w)"
-    user = rf"(?<![\w@.-])(?P<user>{_alternatives(users)})(?![\w-]|\.\w)"
-    return re.compile(f"{_ADDRESS}|{host}|{user}|{_BLOB}|{_DIALLED_IN}|{_IP}", re.IGNORECASE)
+    user = rf"(?<![\w@.-])(?P<user>{_alternatives(users, _spelt)})(?![\w-]|\.\w)"
+    return re.compile(f"{_ADDRESS}|{host}|{user}|{_DIALLED_IN}|{_GREETED}|{_BLOB}|{_IP}", re.IGNORECASE)
 
 
-def _alternatives(names: set[str]) -> str:
+def _alternatives(names: set[str], spelt: Callable[[str], str] = re.escape) -> str:
     """The longest first; what never matches if there is none."""
-    return "|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name)))) or "(?!)"
+    return "|".join(map(spelt, sorted(names, key=lambda name: (-len(name), name)))) or "(?!)"
+
+
+def _spelt(user: str) -> str:
+    """The name as servers and people write it: `jane.doe` as `jane doe`, `jane_doe`, `janedoe`, and `Doe, Jane`."""
+    parts = [re.escape(part) for part in _SEPARATORS.split(user) if part]
+    if len(parts) < 2 or len("".join(parts)) < _LONG_ENOUGH:
+        return re.escape(user)
+    return "|".join((re.escape(user), "[._+ -]{0,2}".join(parts), "[,._+ -]{1,2}".join(reversed(parts))))
 
 
 def every_text(value: T, change: Callable[[str, str], str], field: str = "") -> T:

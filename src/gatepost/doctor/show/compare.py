@@ -6,11 +6,11 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from gatepost.doctor.model import Finding, Report, Status
+from gatepost.doctor.model import Finding, Report, Status, worst
 from gatepost.doctor.show.json import SCHEMA, Document, document
 from gatepost.doctor.show.sheet import Look, Sheet
 from gatepost.doctor.show.text import finding_lines
-from gatepost.doctor.show.words import Phrases, columns, seconds, status_word, worst
+from gatepost.doctor.show.words import Phrases, columns, seconds, status_word
 
 _QUIET: Final = frozenset({Status.PASS, Status.INFO, Status.SKIP})
 """Between these no difference is worth a line: what one server does not do, nothing is said of."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from gatepost.doctor.model import Finding, Report, ServiceReport, Status
+from gatepost.doctor.model import Finding, Report, ServiceReport, Status, worst
 from gatepost.doctor.show.parts import (
     Labelled,
     details,
@@ -15,7 +15,7 @@ from gatepost.doctor.show.parts import (
     setting_labels,
     verdict_rows,
 )
-from gatepost.doctor.show.words import SIGNS, Phrases, printable, seconds, status_word, worst
+from gatepost.doctor.show.words import SIGNS, Phrases, one_line, seconds, status_word
 
 _STYLE: Final = """\
 :root { color-scheme: light dark; --line: #c8ccd2; --soft: #f3f4f6; --pass: #12693a; --warn: #8a5300; --fail: #b3141d;
@@ -33,7 +33,8 @@ h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0; }
 .finding { border-top: 1px solid var(--line); margin: .5rem 0 0; padding: .5rem 0 0; }
 .finding.pass, .finding.skip { border: 0; margin: 0; padding: 0; }
-h4 { color: CanvasText; font-size: 1rem; font-weight: 500; margin: 0; }
+h4, .finding dl, .finding p { color: CanvasText; }
+h4 { font-size: 1rem; font-weight: 500; margin: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem .75rem; margin: .35rem 0; }
 dt { color: var(--quiet); } dd { margin: 0; }
 code { font: .9em/1.5 ui-monospace, monospace; background: var(--soft); border-radius: .25rem; padding: .1rem .3rem; }
@@ -144,4 +145,4 @@ def _mark(status: Status, book: Phrases) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(printable(text))
+    return escape(one_line(text))

@@ -5,11 +5,12 @@ After the Monitoring Plugins Development Guidelines: text, `|`, then `'label'=va
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Final
 
 from gatepost.doctor.model import Report, ServiceReport
-from gatepost.doctor.show.words import ExitCode, exit_code, printable
+from gatepost.doctor.show.words import ExitCode, exit_code, one_line
 
 WORDS: Final = {
     ExitCode.FINE: "OK",
@@ -39,18 +40,20 @@ def line(code: ExitCode, text: str, numbers: str = "") -> str:
 
 def _safe(text: str) -> str:
     """`|` begins the numbers, so the text may hold none."""
-    return printable(text).replace("|", "/")
+    return one_line(text).replace("|", "/")
 
 
 def _numbers(report: Report) -> str:
-    took = [f"seconds={report.seconds:.3f}s;;;0"]
-    return " ".join(took + [number for service in report.services for number in _of_service(service, report.began)])
+    numbers, taken = [f"seconds={report.seconds:.3f}s;;;0"], Counter[str]()
+    for service in report.services:
+        name = _label(service.target.where)
+        taken[name] += 1
+        numbers += _of_service(service, name if taken[name] == 1 else f"{name} #{taken[name]}", report.began)
+    return " ".join(numbers)
 
 
-def _of_service(service: ServiceReport, began: str) -> list[str]:
+def _of_service(service: ServiceReport, name: str, began: str) -> list[str]:
     """No thresholds stand in it: what is too few days is said by the findings, in one place."""
-    target = service.target
-    name = _label(f"{target.service.name} {target.host}:{target.port}")
     numbers = [f"'{name} seconds'={service.seconds:.3f}s;;;0"]
     if service.certificate_expires:
         left = service.certificate_expires - datetime.fromisoformat(began).timestamp()

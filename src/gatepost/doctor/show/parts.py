@@ -96,8 +96,11 @@ def _fix(finding: Finding, book: Phrases) -> str:
 
 
 def passed(found: Iterable[Finding], book: Phrases) -> str:
-    """All checks that passed in one line; empty when none did."""
+    """All checks that passed in one line; empty when none did. A single finding speaks for itself."""
+    found = tuple(found)
     those = [each for each in found if each.status is Status.PASS]
+    if len(found) == len(those) == 1:
+        return those[0].title
     key = "show.passed_one" if len(those) == 1 else "show.passed"
     return book.phrase(key, count=str(len(those)), stages=_stages(those, book)) if those else ""
 
@@ -132,8 +135,16 @@ def setting_cells(setting: Setting, book: Phrases) -> tuple[str, ...]:
         phrase("show.settings.unencrypted") if none else setting.security.value,
         setting.username or _NOTHING,
         phrase(f"show.settings.{known}") if known else setting.authentication or _NOTHING,
-        phrase("show.settings.yes" if setting.working else "show.settings.no"),
+        phrase(f"show.settings.{_works(setting)}"),
     )
+
+
+def _works(setting: Setting) -> str:
+    if not setting.tested:
+        return "untested"
+    if not setting.working:
+        return "no"
+    return "foreign" if setting.foreign else "yes"
 
 
 def next_commands(report: Report, command: str, book: Phrases) -> Labelled:

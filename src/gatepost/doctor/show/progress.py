@@ -7,7 +7,7 @@ from typing import Final, TextIO
 
 from gatepost.doctor.model import Progress
 from gatepost.doctor.show.sheet import Look, paint
-from gatepost.doctor.show.words import SIGNS, Phrases, cut, plain, printable, status_word
+from gatepost.doctor.show.words import SIGNS, Phrases, cut, one_line, plain, status_word
 
 _MOST_SUBJECTS: Final = 200
 """Remembered subjects: an examination has some dozens; a bound all the same."""
@@ -37,7 +37,7 @@ class Board:
         stage = self._book.phrase(f"show.stage.{progress.stage.value}")
         rest = f"  {progress.subject}: {progress.text or stage}"
         mark = _RUNNING
-        sign, rest = printable(sign), printable(rest)
+        sign, rest = one_line(sign), one_line(rest)
         if not look.unicode:
             sign, rest, mark = plain(sign), plain(rest), plain(mark)
         return paint(look, sign, status or "") + cut(rest, max(look.width - 1 - len(sign), 1), mark)

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from gatepost.doctor.model import Status
-from gatepost.doctor.show.words import SIGNS, Phrases, columns, fill, plain, printable, status_word
+from gatepost.doctor.show.words import SIGNS, Phrases, columns, fill, one_line, plain, status_word
 
 NARROW: Final = 60
 """Below so many columns labels stand in the text's own line and indents shrink."""
@@ -100,7 +100,7 @@ class Sheet:
 
     def safe(self, text: str) -> str:
         """The text as this terminal may get it."""
-        clean = printable(text)
+        clean = one_line(text)
         return clean if self.look.unicode else plain(clean)
 
     def text(self) -> str:

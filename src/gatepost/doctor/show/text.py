@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from gatepost.doctor.model import Finding, Report, Status
+from gatepost.doctor.model import Finding, Report, Status, worst
 from gatepost.doctor.show.parts import (
     about,
     details,
@@ -20,7 +20,7 @@ from gatepost.doctor.show.parts import (
     verdict_rows,
 )
 from gatepost.doctor.show.sheet import Look, Sheet
-from gatepost.doctor.show.words import Phrases, columns, worst
+from gatepost.doctor.show.words import Phrases, columns
 
 _FAULTS: Final = (Status.FAIL, Status.WARN)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final, Protocol
 
 from gatepost.doctor.model import Report, Status
+from gatepost.doctor.printable import printable
 
 
 class Phrases(Protocol):
@@ -45,8 +45,6 @@ def exit_code(report: Report) -> ExitCode:
 SIGNS: Final = {Status.PASS: "✓", Status.INFO: "·", Status.WARN: "!", Status.FAIL: "✗", Status.SKIP: "-"}
 """One column each, beside a word: for the eye, not instead of the word."""
 
-_ORDER: Final = (Status.FAIL, Status.WARN, Status.PASS, Status.INFO, Status.SKIP)
-
 _KEPT: Final = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 """Not printable to Python, but French cannot do without them."""
 
@@ -74,30 +72,15 @@ _ASCII: Final = str.maketrans(
 )
 
 
-def worst(statuses: Iterable[Status]) -> Status:
-    """The one that decides; SKIP when there is none."""
-    return min(statuses, key=_ORDER.index, default=Status.SKIP)
-
-
 def status_word(status: Status, book: Phrases) -> str:
     """`FAIL`, `ok`, in the language."""
     return book.phrase(f"show.status.{status.value}")
 
 
-def printable(text: str) -> str:
-    r"""The text on one line without anything that a terminal obeys or that turns the reading order round.
-
-    Control characters (C0, C1), format characters (bidirectional overrides, zero-width ones) and lone surrogates become
-    `\x1b` or `\u202e`; line ends and tabs become spaces.
-    """
+def one_line(text: str) -> str:
+    """The text on one line, `printable`; line ends and tabs become spaces."""
     spaced = " ".join(text.split("\n")).translate({0x09: " ", 0x0D: None})
-    if spaced.isprintable():
-        return spaced
-    return "".join(each if each.isprintable() or each in _KEPT else _escape(each) for each in spaced)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    return printable(spaced, kept=_KEPT)
 
 
 def plain(text: str) -> str:

@@ -14,7 +14,7 @@ from gatepost.doctor.model import Secret
 from gatepost.doctor.talk import explain, guide, lexicon
 from gatepost.doctor.talk.effects import AskLogin, Channel, Effect, Hang, Send, Show, Tone, Upgrade
 from gatepost.doctor.talk.login import Steps, Wish, steps
-from gatepost.doctor.talk.masking import Scrubber, hidden_from, masked, printable
+from gatepost.doctor.talk.masking import Scrubber, hidden_from, masked, spoken
 from gatepost.doctor.talk.replies import GREETING, Heard, Pending, Pieces, Reader
 from gatepost.doctor.tongues import Answer, Ask, speech, tongue_of
 from gatepost.doctor.tongues.words import HIDDEN
@@ -91,6 +91,11 @@ class Dialog:
     def waiting(self) -> bool:
         """Whether a reply is owed."""
         return bool(self._pending)
+
+    @property
+    def ending(self) -> bool:
+        """Whether nothing is owed any more but the answer to a goodbye."""
+        return self.leaving and len(self._pending) <= 1
 
     def ready(self, *, pipeline: bool) -> bool:
         """Whether a line may be typed now. `pipeline`: before all is answered, as far as the protocol allows."""
@@ -279,7 +284,7 @@ class Dialog:
         first = asked is None or not asked.heard
         if asked:
             asked.hear(piece)
-        text = printable(self._scrubber.clean(piece.rstrip(b"\r\n")))
+        text = spoken(self._scrubber.clean(piece.rstrip(b"\r\n")))
         note = explain.line(self._protocol, asked.word if asked else "", text, first=first, content=heard.content)
         if self._protocol == "imap" and not heard.content and _CAPABILITY.match(piece):
             self._known = self._tongue.capabilities(piece)
@@ -352,7 +357,7 @@ class Dialog:
     def closed(self, how: str) -> tuple[Effect, ...]:
         """The connection is gone; `how`: what to say of it if nobody asked for that."""
         rest = self._pieces.rest()
-        shown = (Show(printable(self._scrubber.clean(rest)), Tone.SERVER),) if rest else ()
+        shown = (Show(spoken(self._scrubber.clean(rest)), Tone.SERVER),) if rest else ()
         self.broken = not self.leaving
         return (*shown, _warning(how)) if self.broken else shown
 

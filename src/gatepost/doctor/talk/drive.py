@@ -28,6 +28,8 @@ NOT_REACHED: Final = 3
 
 _MOMENT: Final = 1.5
 """Seconds after which a person may type although an answer is owed."""
+_FAREWELL: Final = 5.0
+"""Seconds for an answer to our own goodbye behind Ctrl-C, whatever else the server says meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class _Session:
         self._delay = 0
         """How long this answer is late: 0, 1 (a moment) or 2 (the time is over)."""
         self._late = False
+        self._leave_at: float | None = None
+        """The loop's time at which a dialog that is ending is over."""
 
     async def run(self) -> int:
         self._dial, self._stream = await stream.reach(self._plan.target, self._plan.families, self._plan.seconds)
@@ -158,13 +162,17 @@ class _Session:
         if self._line is None and not self._input_over and self._dialog.ready(pipeline=pipeline):
             self._line = asyncio.create_task(self._desk.line(self._dialog))
         wait = {task for task in (self._octets, self._line, interrupt) if task is not None}
-        seconds = self._patience() if self._dialog.waiting else None
-        done, _ = await asyncio.wait(wait, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(wait, timeout=self._remaining(), return_when=asyncio.FIRST_COMPLETED)
         if not done:
             self._is_late()
+        elif self._leave_at is not None and self._remaining() == 0.0:
+            self._warn("The server does not come to an end; the connection is closed.")
+            self._over = self._late = True
+            return
         if self._octets in done:
             await self._came()
         if interrupt in done:
+            self._end_within(_FAREWELL)
             await self._do(self._dialog.leave())
         if self._line in done and not self._over:
             await self._was_typed()
@@ -193,6 +201,21 @@ class _Session:
         typed = self._desk.interactive
         for effect in self._dialog.typed(line):
             await self._effect(effect, typed=typed)
+
+    def _remaining(self) -> float | None:
+        """Seconds to wait for the next thing; None: for ever."""
+        seconds = self._patience() if self._dialog.waiting else None
+        if self._dialog.ending:
+            self._end_within(self._plan.seconds)
+        if self._leave_at is None:
+            return seconds
+        left = max(0.0, self._leave_at - asyncio.get_running_loop().time())
+        return left if seconds is None else min(left, seconds)
+
+    def _end_within(self, seconds: float) -> None:
+        """A server that talks on and on must not hold us: only silence ends `_patience`."""
+        if self._leave_at is None:
+            self._leave_at = asyncio.get_running_loop().time() + min(seconds, self._plan.seconds)
 
     def _patience(self) -> float | None:
         if not self._desk.interactive or self._dialog.leaving or not self._dialog.greeted:

@@ -6,12 +6,11 @@ import re
 from typing import Final
 
 from gatepost.doctor.talk import meanings
-from gatepost.doctor.talk.masking import decode64
-from gatepost.doctor.tongues.words import printable
+from gatepost.doctor.tongues.sasl import challenged
+from gatepost.doctor.tongues.words import readable
 
 _BRACKETS: Final = re.compile(r"(?:-ERR|\S+ (?:OK|NO|BAD|BYE|PREAUTH)) \[([A-Z0-9/-]+)", re.IGNORECASE)
 _SMTP: Final = re.compile(r"([0-9]{3})(?:[ -](?:([245])\.(\d{1,3}\.\d{1,3})\b)?|$)")
-_CHALLENGE: Final = re.compile(r"(?:\+|334)(?: (.*))?$")
 _COUNTED: Final = re.compile(r"\* ([0-9]{1,15}) (EXISTS|RECENT|EXPUNGE)$", re.IGNORECASE)
 _NUMBERS: Final = re.compile(r"\+OK ([0-9]{1,15}) ([0-9]{1,15})\b")
 _CAPABILITIES: Final = re.compile(r"\* CAPABILITY (.*)$", re.IGNORECASE)
@@ -82,7 +81,7 @@ def capability(protocol: str, item: str) -> str:
     name, _, arguments = item.strip().upper().partition(" ")
     if name.startswith("AUTH="):
         return _mechanism(name[5:])
-    if name in ("SASL", "AUTH"):
+    if arguments and name in ("SASL", "AUTH"):
         return "; ".join(f"{each}: {_mechanism(each)}" for each in arguments.split() if _mechanism(each))
     if protocol == "smtp" and name == "SIZE" and arguments.isdecimal() and arguments.isascii():
         return f"takes messages up to {int(arguments):,} octets" if int(arguments) else "no limit is told"
@@ -93,21 +92,14 @@ def _mechanism(name: str) -> str:
     return meanings.MECHANISMS.get(name, "")
 
 
-def challenged(octets: bytes) -> str:
-    """What stands behind `+` or `334` in the last line of a reply: base64, if it is a challenge."""
-    last = octets.decode("ascii", "replace").rstrip("\r\n").rpartition("\n")[2]
-    found = _CHALLENGE.match(last)
-    return found[1] or "" if found else ""
-
-
 def challenge(octets: bytes) -> str:
     """What a server's challenge says behind its base64; nothing if it is empty, or none."""
-    said = decode64(challenged(octets))
+    said = challenged(octets)
     if not said:
         return ""
     if b"\0" in said:
         return f"{len(said)} octets that are no text"
-    return f"it says: {printable(said, _CHALLENGE_LIMIT)}"
+    return f"it says: {readable(said, _CHALLENGE_LIMIT)}"
 
 
 def _count(number: int, noun: str) -> str:

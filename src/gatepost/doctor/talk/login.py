@@ -12,15 +12,10 @@ from gatepost.doctor.facts import Capabilities
 from gatepost.doctor.model import Secret
 from gatepost.doctor.talk import explain
 from gatepost.doctor.talk.effects import Show, Tone
-from gatepost.doctor.talk.masking import decode64
-from gatepost.doctor.tongues import Answer, Ask, Exchange, Tongue
+from gatepost.doctor.tongues import Answer, Ask, Exchange, Tongue, sasl
 from gatepost.doctor.tongues.sasl import PREFERRED
-from gatepost.doctor.tongues.words import HIDDEN
 from gatepost.errors import GatepostError
-from gatepost.pop3.grammar import to_base64
-from gatepost.sasl import client as sasl_client
 from gatepost.sasl.scram import SCRAM
-from gatepost.sasl.steps import Client, SaslError
 
 Steps: TypeAlias = Generator[Ask | Show, tuple[Answer, bytes] | None, bool]
 """Gives what to send and takes the answer and its octets (None behind a `Show`); its value: whether we are in."""
@@ -48,46 +43,35 @@ class Wish:
 
 
 def steps(tongue: Tongue, known: Capabilities, wish: Wish) -> Steps:
-    """The login. Raises NoLoginError, and SaslError for a name that cannot be sent."""
+    """The login. Raises NoLoginError."""
     wanted = wish.mechanism.upper()
-    if wanted in ("", SCRAM) and SCRAM in known.mechanisms():
-        verb = f"{wish.tag} AUTHENTICATE" if wish.tag else "AUTH"
-        client = sasl_client(SCRAM, wish.name, wish.secret.reveal(), wish.nonce)
-        return _by_scram(client, Ask(f"{verb} {SCRAM}\r\n".encode(), f"{verb} {SCRAM}", wish.tag.encode()))
+    if wanted in ("", SCRAM):
+        verb = "AUTHENTICATE" if wish.tag else "AUTH"
+        exchange = sasl.scram(known.mechanisms(), wish.name, wish.secret.reveal(), verb, wish.nonce, tag=wish.tag)
+        if exchange is not None:
+            return _by(exchange)
     usable = _only(tongue.name, known, wanted) if wanted else known
     exchange = tongue.login(usable, wish.name, wish.secret.reveal())
     if exchange is None:
         raise NoLoginError(_why(known, wish))
-    return _by_exchange(exchange)
+    return _by(exchange)
 
 
-def _by_exchange(exchange: Exchange) -> Steps:
-    answer, octets = Answer.STRANGE, b""
-    for ask in exchange.asks:
+def _by(exchange: Exchange) -> Steps:
+    course = sasl.Course(exchange)
+    ask: Ask | None = course.begin
+    answer = Answer.STRANGE
+    while ask is not None:
         answer, octets = _heard((yield ask))
-        if answer is not ask.goes_on_at:
-            break
-    if answer is Answer.MORE:
-        said = explain.challenge(octets)
-        yield Show(f"The server wants more than {exchange.mechanism} has to say. {said}".rstrip(), Tone.NOTE)
-        answer, _ = _heard((yield exchange.cancel))
-    return answer is Answer.YES
-
-
-def _by_scram(client: Client, ask: Ask) -> Steps:
-    answer, octets = _heard((yield ask))
-    while answer is Answer.MORE:
-        said = explain.challenge(octets)
-        if said:
+        said = explain.challenge(octets) if answer is Answer.MORE else ""
+        if said and exchange.client:
             yield Show(said, Tone.NOTE)
-        try:
-            reply = to_base64(client.step(decode64(explain.challenged(octets))))
-        except SaslError as error:
-            yield Show(f"The login is given up: {error}.", Tone.WARNING)
-            answer, _ = _heard((yield Ask(b"*\r\n", "*", ask.tag)))
-            break
-        answer, octets = _heard((yield Ask(reply + b"\r\n", HIDDEN if reply else "(empty)", ask.tag)))
-    if answer is Answer.YES and not client.complete:
+        ask = course.follow(answer, octets)
+        if ask is exchange.cancel and course.error == sasl.UNEXPECTED:
+            yield Show(f"The server wants more than {exchange.mechanism} has to say. {said}".rstrip(), Tone.NOTE)
+        elif ask is exchange.cancel:
+            yield Show(f"The login is given up: {course.error}.", Tone.WARNING)
+    if course.error == sasl.UNPROVEN:
         yield Show("The server let us in without proving that it knows the password: be careful.", Tone.WARNING)
     return answer is Answer.YES
 

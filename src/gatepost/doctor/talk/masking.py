@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import deque
 from typing import Final
 
+from gatepost.doctor.printable import printable
 from gatepost.doctor.talk.lexicon import known_words
 from gatepost.doctor.talk.meanings import MECHANISMS
 from gatepost.doctor.tongues.secrets import Redactor
@@ -19,6 +19,9 @@ _SECRETS: Final = re.compile(r"(?:PASS|LOGIN|APOP\s+\S+|(?:AUTH|AUTHENTICATE)\s+
 """Behind these words, whatever the protocol: people mix them up, and the server then says so, with an echo."""
 
 _AUTH_TAIL: Final = re.compile(r"\s*/auth\s+\S+\s+(?=\S)", re.IGNORECASE)
+
+_SPACES: Final = "\t\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+"""Unicode's space separators (Zs), which are not printable to Python."""
 
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*\Z')
 
@@ -87,17 +90,6 @@ def decode64(text: str) -> bytes | None:
         return None
 
 
-def printable(octets: bytes) -> str:
-    """A server's octets, with everything that could steer a terminal written as an escape; tabs and spaces stay."""
-    text = text_of(octets)
-    if text.isprintable():
-        return text
-    return "".join(sign if _harmless(sign) else _escaped(sign) for sign in text)
-
-
-def _harmless(sign: str) -> bool:
-    return sign.isprintable() or sign == "\t" or unicodedata.category(sign) == "Zs"
-
-
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape").decode()
+def spoken(octets: bytes) -> str:
+    """A server's octets, `printable`; tabs and spaces of all kinds stay."""
+    return printable(text_of(octets), kept=_SPACES)

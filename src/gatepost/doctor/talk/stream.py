@@ -16,10 +16,9 @@ from gatepost.doctor.look.trust import trusting, verifying
 from gatepost.doctor.look.wire import Wire
 from gatepost.doctor.model import Target
 from gatepost.doctor.talk.effects import Channel
-from gatepost.doctor.tongues.words import printable
+from gatepost.doctor.tongues.words import readable
 from gatepost.errors import GatepostError
 
-_READ: Final = 64 * 1024
 _DIAL: Final = 10.0
 """Seconds for one address at most: there may be others."""
 _NAMES: Final = 6
@@ -40,14 +39,12 @@ class Stream(Wire):
 
     __slots__ = ()
 
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection, limited=False)
+
     async def receive(self) -> bytes | Ending:
         """The next octets, or how the connection ended. A cancelled wait loses nothing."""
         return await self._receive()
-
-    async def _read(self) -> bytes:
-        came = await self._loop.sock_recv(self._socket, _READ)
-        self.first = self.first or came[:_SAID]
-        return came
 
 
 async def reach(target: Target, families: tuple[int, ...], seconds: float) -> tuple[Dial, Stream]:
@@ -84,7 +81,7 @@ def no_tls(target: Target, shaken: Handshake, first: bytes) -> NotReachedError:
     """Why there is no TLS, and what to try. `first`: what the server said first."""
     other = _IN_THE_CLEAR.get(target.service.name)
     if shaken.error == "WRONG_VERSION_NUMBER" and other:
-        said = f"; it says: {printable(first.rstrip(), _SAID)}" if first.strip() else ""
+        said = f"; it says: {readable(first.rstrip(), _SAID)}" if first.strip() else ""
         problem = f"{target.where} does not speak TLS from the first octet{said}"
         return NotReachedError(f"{problem}\nTry the way that begins in the clear: gatepost talk {_url(target, other)}")
     return NotReachedError(f"TLS with {target.where} failed ({shaken.error})\n{_doctor(target)}")

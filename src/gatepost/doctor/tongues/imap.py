@@ -32,12 +32,11 @@ class Imap:
         """Up to the tagged line, a request to go on, or BYE or BAD in the place of an answer; literals are skipped."""
         start = at = 0
         while end := line_end(octets, at):
-            line = octets[start:end]
-            literal = _LITERAL.search(line)
+            literal = _LITERAL.search(octets, at, end)
             if literal:
                 at = min(end + int(literal[1]), REPLY_LIMIT)
                 continue
-            if _ends(ask, line):
+            if _ends(ask, octets[start:end]):
                 return end
             start = at = end
         return 0
@@ -71,14 +70,15 @@ class Imap:
         found = [item(word) for match in _CAPABILITY.finditer(reply) for word in match[1].split()]
         return Capabilities(True, unique(found), reply)
 
-    def login(self, known: Capabilities, username: str, password: str) -> Exchange | None:
-        """AUTHENTICATE PLAIN or LOGIN, else the LOGIN command; that one never when LOGINDISABLED (RFC 3501 §6.2.3)."""
+    def login(self, known: Capabilities, username: str, password: str, nonce: str = "") -> Exchange | None:
+        """AUTHENTICATE PLAIN or LOGIN, else LOGIN, never when it is disabled (RFC 3501 §6.2.3), else SCRAM."""
         initial = _LINE if known.has("SASL-IR") else 0
-        by_sasl = sasl.exchange(known.mechanisms(), username, password, "AUTHENTICATE", tag="gp4", initial=initial)
+        mechanisms = known.mechanisms()
+        by_sasl = sasl.exchange(mechanisms, username, password, "AUTHENTICATE", tag="gp4", initial=initial)
         if by_sasl is not None:
             return by_sasl
         if known.has("LOGINDISABLED") or not fits_line(username, password):
-            return None
+            return sasl.scram(mechanisms, username, password, "AUTHENTICATE", nonce, tag="gp4")
         return _login_command(username, password)
 
     def visit(self, sender: str) -> tuple[Ask, ...]:  # noqa: ARG002 -- SMTP's

@@ -72,14 +72,16 @@ class Pop3:
                     items.append(" ".join((tag, *arguments)))
         return Capabilities(True, unique(items), reply)
 
-    def login(self, known: Capabilities, username: str, password: str) -> Exchange | None:
-        """AUTH PLAIN, AUTH LOGIN, else USER and PASS, unless the server lists mechanisms and leaves USER out."""
+    def login(self, known: Capabilities, username: str, password: str, nonce: str = "") -> Exchange | None:
+        """AUTH PLAIN, AUTH LOGIN, else USER and PASS, unless the server lists mechanisms and leaves USER out; else
+        SCRAM.
+        """
         mechanisms = known.mechanisms()
         by_sasl = sasl.exchange(mechanisms, username, password, "AUTH", initial=COMMAND_LIMIT)
         if by_sasl is not None:
             return by_sasl
         if (mechanisms and not known.has("USER")) or not fits_line(username, password):
-            return None
+            return sasl.scram(mechanisms, username, password, "AUTH", nonce)
         user = Ask(f"USER {username}\r\n".encode(), f"USER {username}", goes_on_at=Answer.YES)
         password_ask = Ask(f"PASS {password}\r\n".encode(), f"PASS {HIDDEN}")
         return Exchange("USER/PASS", (user, password_ask), Ask(b"*\r\n", "*"))

@@ -68,9 +68,11 @@ class Smtp:
                     items.append(" ".join((keyword, *arguments)))
         return Capabilities(True, unique(items), reply)
 
-    def login(self, known: Capabilities, username: str, password: str) -> Exchange | None:
-        """AUTH PLAIN, else AUTH LOGIN."""
-        return sasl.exchange(known.mechanisms(), username, password, "AUTH", initial=COMMAND_LIMIT)
+    def login(self, known: Capabilities, username: str, password: str, nonce: str = "") -> Exchange | None:
+        """AUTH PLAIN, else AUTH LOGIN, else SCRAM."""
+        mechanisms = known.mechanisms()
+        by_password = sasl.exchange(mechanisms, username, password, "AUTH", initial=COMMAND_LIMIT)
+        return by_password or sasl.scram(mechanisms, username, password, "AUTH", nonce)
 
     def visit(self, sender: str) -> tuple[Ask, ...]:
         """MAIL FROM and RSET: a transaction that ends before it has a recipient. Nothing without a sender."""

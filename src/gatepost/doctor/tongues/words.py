@@ -9,12 +9,17 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from gatepost.doctor.facts import Capabilities
+from gatepost.doctor.printable import printable
+from gatepost.sasl.steps import Client
 
 HIDDEN: Final = "[secret]"
 """What a transcript shows in the place of a secret."""
 
 REPLY_LIMIT: Final = 64 * 1024
 """Octets of one reply. Ten times the longest EHLO or CAPABILITY seen; a server that says more is not listened to."""
+
+_WIDEST: Final = 4
+"""Octets of a character in UTF-8."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 """What the environment makes of octets that are no text; it has no UTF-8."""
@@ -56,6 +61,8 @@ class Exchange(Struct, frozen=True):
     """As in `facts.Login`."""
     asks: tuple[Ask, ...]
     cancel: Ask
+    client: Client | None = None
+    """Answers the challenges that come behind `asks`: SCRAM's."""
 
 
 class Tongue(Protocol):
@@ -89,10 +96,10 @@ class Tongue(Protocol):
         """The reply to `capabilities_ask` as a fact; a refusal gives no items."""
         ...
 
-    def login(self, known: Capabilities, username: str, password: str) -> Exchange | None:
+    def login(self, known: Capabilities, username: str, password: str, nonce: str = "") -> Exchange | None:
         """The best way to log in that the server offers; None if there is none, or the words do not fit into it.
 
-        Call it only for a connection inside TLS.
+        Call it only for a connection inside TLS. `nonce`: fresh random characters; without them there is no SCRAM.
         """
         ...
 
@@ -121,11 +128,9 @@ def text_of(octets: bytes) -> str:
     return octets.decode("utf-8", "backslashreplace")
 
 
-def printable(octets: bytes, limit: int) -> str:
-    """Words of a server for a person's screen: nothing that a terminal obeys, `limit` characters at most."""
-    text = text_of(octets[: limit + 1])
-    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-    return shown if len(shown) <= limit and len(octets) <= limit else f"{shown[: limit - 1]}…"
+def readable(octets: bytes, limit: int) -> str:
+    """Words of a server for a person's screen, `limit` characters at most."""
+    return printable(text_of(octets[: (limit + 1) * _WIDEST]), limit)
 
 
 def fits_line(*words: str) -> bool:

@@ -102,7 +102,7 @@ class Looker:
         return dial(port, self.after, address)
 
     async def contact(
-        self, wanted: Target, address: str, question: Question, *, login: bool, thorough: bool = True
+        self, wanted: Target, address: str, question: Question, *, login: bool, thorough: bool = True, **more: Any
     ) -> Contact:
         if login:
             self.logins.append(wanted)
@@ -253,7 +253,7 @@ def test_no_name_is_answered_for() -> None:
             raise AssertionError
 
     report, seconds = examined(Question(HOST), Looker(), Mute())
-    assert (report.examined, report.services, report.verdict.status) == (False, (), "fail")
+    assert (report.examined, report.services, report.verdict.status) == (False, (), "skip")
     assert seconds < 10
 
 
@@ -308,7 +308,7 @@ def test_no_login_anywhere_is_told() -> None:
 def test_a_login_that_never_ends() -> None:
     class Hanging(Looker):
         async def contact(
-            self, wanted: Target, address: str, question: Question, *, login: bool, thorough: bool = True
+            self, wanted: Target, address: str, question: Question, *, login: bool, thorough: bool = True, **more: Any
         ) -> Contact:
             if login:
                 await forever()
@@ -319,10 +319,13 @@ def test_a_login_that_never_ends() -> None:
     assert seconds < 30
 
 
-def test_a_port_that_shuts_before_the_login() -> None:
+def test_a_port_that_shuts_before_the_login_heard_no_password() -> None:
     looker = Looker(*HEALTHY, login=unreached("imaps", Reach.TIMED_OUT), after=Reach.TIMED_OUT)
     report, _ = examined(ASKED, looker)
-    assert {"A25", "A14"} <= {each.id for each in report.all_findings()}
+    found = {each.id for each in report.all_findings()}
+    assert {"T24", "S7"} <= found
+    assert not {"A14", "A25"} & found
+    assert looker.dials == []
 
 
 def test_letters_outside_ascii() -> None:
@@ -344,7 +347,7 @@ class Slow(Looker):
     """Every step takes all the time that it may."""
 
     async def contact(
-        self, wanted: Target, address: str, question: Question, *, login: bool, thorough: bool = True
+        self, wanted: Target, address: str, question: Question, *, login: bool, thorough: bool = True, **more: Any
     ) -> Contact:
         await asyncio.sleep(question.timeout)
         return Contact(wanted, dial(wanted.port, Reach.TIMED_OUT, address))
@@ -461,3 +464,48 @@ def test_a_host_that_hangs_up_is_looked_at_by_its_words() -> None:
     banned = contact("imaps", handshake=failed_handshake("reset"), plain=CLOSED, greeting=None)
     report, _ = examined(Question(HOST, service="imaps"), Looker(banned))
     assert report.verdict.because == "T8"
+
+
+def test_no_password_for_a_host_that_only_dns_names() -> None:
+    strange = target("imaps", "imap.evil.test", source="SRV record")
+    looker = Looker(contact("imaps"), login=contact("imaps", login=LOGGED_IN))
+    report, _ = examined(Question(ADDRESS, secret=SECRET), looker, Finder(discovery=found(strange)))
+    assert looker.logins == []
+    assert "D44" in {each.id for each in report.findings}
+    examined(Question("imap.evil.test", secret=SECRET, user=ADDRESS), looker)
+    assert len(looker.logins) == 1
+
+
+def test_what_a_slow_server_showed_in_time_is_kept() -> None:
+    """The port's own service is found in a second contact, and both share the time of one."""
+
+    class Tarpit(Looker):
+        async def contact(
+            self, wanted: Target, address: str, question: Question, *, login: bool, thorough: bool = True, **more: Any
+        ) -> Contact:
+            await asyncio.sleep(min(7.0, more["patience"]))
+            seen = (
+                contact("submission")
+                if wanted.service.name == "submission"
+                else contact(greeting=None, handshake=failed_handshake("x"), plain=said(b"220 hi\r\n"))
+            )
+            return replace(seen, target=wanted, dial=dial(wanted.port), unfinished=True)
+
+    report, seconds = examined(Question(HOST, port=4242), Tarpit())
+    assert seconds < 10
+    assert [each.target.service.name for each in report.services] == ["submission"]
+    assert {"T0", "T25", "G0"} <= {each.id for each in report.all_findings()}
+
+
+def test_versions_are_tried_for_one_service_of_each_kind() -> None:
+    asked: list[str] = []
+
+    class Asked(Looker):
+        async def contact(
+            self, wanted: Target, address: str, question: Question, *, login: bool, thorough: bool = True, **more: Any
+        ) -> Contact:
+            asked.extend([wanted.service.name] if more["versions"] else [])
+            return await super().contact(wanted, address, question, login=login, thorough=thorough)
+
+    examined(Question(HOST), Asked(*HEALTHY))
+    assert asked == ["pop3s", "submissions"]

@@ -7,17 +7,20 @@ from msgspec.structs import replace
 
 from gatepost.doctor.examine.plan import (
     expected,
+    further_targets,
     heard_instead,
+    is_guess,
     login_place,
     main_addresses,
     no_discovery,
+    probed,
     promised,
     service_at,
     targets_of,
     username,
     with_username,
 )
-from gatepost.doctor.facts import Contact, HostNames, Lookup, Outcome
+from gatepost.doctor.facts import Contact, Discovery, HostNames, Lookup, Outcome, Publication, Source
 from gatepost.doctor.model import Finding, Question, Secret, Target
 from gatepost.errors import InvalidValueError
 from support.wire_facts import (
@@ -80,6 +83,19 @@ def test_service_at() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "question", "guess"),
+    [
+        (target(port=4242), Question(HOST, port=4242), True),
+        (target(port=4242), Question(HOST, port=4242, service="pop3s"), False),
+        (target(port=995), Question(HOST, port=995), False),
+        (target(port=4242, source="SRV record"), Question(ADDRESS), False),
+    ],
+)
+def test_a_port_without_a_name_is_a_guess(wanted: Target, question: Question, guess: bool) -> None:
+    assert is_guess(wanted, question) is guess
+
+
+@pytest.mark.parametrize(
     ("seen", "service"),
     [
         (contact(), None),
@@ -134,11 +150,13 @@ def test_one_address_of_each_family_is_looked_at_thoroughly() -> None:
 # --- the login -------------------------------------------------------------------------------------------------------
 
 
-def place(question: Question, *contacts: Contact, failing: tuple[str, ...] = ()) -> str:
+def place(
+    question: Question, *contacts: Contact, failing: tuple[str, ...] = (), discovery: Discovery | None = None
+) -> str:
     judged: list[tuple[Contact, tuple[Finding, ...]]] = [
         (each, (BOOK.finding("T1"),) if each.target.service.name in failing else ()) for each in contacts
     ]
-    found = login_place(question, judged)
+    found = login_place(question, judged, discovery or no_discovery("example.com"), BOOK)
     return found.target.service.name if found else ""
 
 
@@ -187,3 +205,44 @@ def test_the_user_name() -> None:
     assert username(open_, Question(ADDRESS)) == ADDRESS
     assert username(open_, Question(V4)) == ""
     assert with_username(open_, Question(ADDRESS)).username == ADDRESS
+
+
+STRANGE = target("imaps", "imap.evil.test", source="SRV record")
+
+
+def by_srv(*targets: Target, dnssec: bool = False) -> Discovery:
+    published = Publication(Source.SRV, "_imaps._tcp.example.com", found=True, targets=targets, dnssec=dnssec)
+    return replace(no_discovery("example.com"), publications=(published,), targets=targets[:1])
+
+
+def test_no_login_where_only_dns_names_a_strange_host() -> None:
+    strange = replace(contact("imaps"), target=STRANGE)
+    assert place(ASKED, strange, discovery=by_srv(STRANGE)) == ""
+    assert place(ASKED, strange, contact("imap"), discovery=by_srv(STRANGE)) == "imap"
+    assert place(ASKED, strange, discovery=by_srv(STRANGE, dnssec=True)) == "imaps"
+    typed = Question("imap.evil.test", user=ADDRESS, secret=SECRET)
+    assert place(typed, strange, discovery=by_srv(STRANGE)) == "imaps"
+
+
+def test_a_zone_cannot_have_strangers_scanned() -> None:
+    many = [target("imaps", f"h{number}.evil.test", source="SRV record") for number in range(64)]
+    ports = [target("imaps", HOST, port, source="SRV record") for port in range(1, 64)]
+    assert [each.host for each in further_targets(Question(ADDRESS), by_srv(*many))] == ["h1.evil.test", "h2.evil.test"]
+    assert len(further_targets(Question(ADDRESS), by_srv(*ports))) == 6
+    assert further_targets(Question(HOST), by_srv(*many)) == ()
+
+
+def test_versions_are_tried_once_for_fetching_and_once_for_sending_at_each_address() -> None:
+    every = [(target(name), V4) for name in ("imap", "pop3s", "imaps", "submission", "submissions")]
+    assert sorted(each.service.name for each, _ in probed(every)) == ["pop3s", "submissions"]
+    assert len(probed([*every, (target("imap"), "192.0.2.2")])) == 3
+
+
+def test_the_first_address_of_each_family_is_never_cut_off() -> None:
+    names = HostNames(
+        HOST,
+        Lookup(HOST, "A", Outcome.ANSWER, (V4,)),
+        Lookup(HOST, "AAAA", Outcome.ANSWER, tuple(f"2001:db8::{number}" for number in range(1, 20))),
+    )
+    first, others = main_addresses(names, Question(HOST))
+    assert (first, others) == (("2001:db8::1", V4), ("2001:db8::2", "2001:db8::3"))

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from gatepost.doctor.facts import Contact
 from gatepost.doctor.judge.certificate import covers, judge
-from gatepost.doctor.judge.issuers import interceptor, is_public
 from support.wire_facts import (
     BOOK,
     DAY,
@@ -150,10 +149,3 @@ def test_covers(name: str, host: str, expected: bool) -> None:
 def test_a_host_that_is_an_address() -> None:
     seen = replace(untrusted(code=64), target=target(host="192.0.2.1"))
     assert told(judge(seen, NOW, BOOK)) == [("C3", "fail")]
-
-
-def test_issuers() -> None:
-    assert interceptor("O=AVG Technologies,CN=AVG Web Shield Root") == "AVG"
-    assert interceptor("CN=Preset CA") == ""
-    assert is_public("CN=R11,O=Let's Encrypt,C=US")
-    assert not is_public("CN=Amazonas Verein")

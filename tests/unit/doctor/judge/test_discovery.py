@@ -3,7 +3,7 @@ import pytest
 from gatepost.doctor.facts import Discovery, HostNames, Lookup, Outcome, Publication, Source
 from gatepost.doctor.judge.discovery import judge
 from gatepost.doctor.knowledge import load
-from gatepost.doctor.model import Confidence, Question, Stage, Status, Target
+from gatepost.doctor.model import Confidence, Question, Stage, Status, Target, Who
 from gatepost.ports import BY_NAME
 
 BOOK = load()
@@ -89,6 +89,11 @@ def test_a_domain_that_does_not_exist():
     assert "gmail.com" in finding.fix
 
 
+def test_a_providers_domain_is_not_misspelt():
+    (finding,) = judged(mx=mx(Outcome.NXDOMAIN, "gmail.com"), domain="gmail.com", subject="me@gmail.com")
+    assert (finding.id, finding.subject, finding.who) == ("D43", "me@gmail.com", Who.NETWORK)
+
+
 @pytest.mark.parametrize(
     ("outcome", "row"),
     [
@@ -135,7 +140,10 @@ def test_a_mail_server_that_is_an_alias():
 
 def test_a_mail_server_without_address():
     v4, v6 = (Lookup("mx.example.com", kind, Outcome.NXDOMAIN) for kind in ("A", "AAAA"))
-    assert ids(judged(published(Source.SRV, "imaps"), mx_hosts=(host("mx", v4, v6),))) == ["D7", "D26"]
+    assert ids(judged(published(Source.SRV, "imaps"), mx_hosts=(host("mx", v4, v6),))) == ["D42", "D26"]
+    (finding, _) = judged(published(Source.SRV, "imaps"), mx_hosts=(host("mx.example.com", v4, v6),))
+    assert finding.title == "The mail server mx.example.com that DNS names does not exist"
+    assert (finding.status, finding.subject) == (Status.WARN, "MX mx.example.com")
     good = Lookup("mx.example.com", "A", Outcome.ANSWER, ("192.0.2.1",))
     assert ids(judged(published(Source.SRV, "imaps"), mx_hosts=(host("mx", good, v6),))) == ["D26"]
     assert ids(judged(published(Source.SRV, "imaps"), mx_hosts=(host("mx", None, None),))) == ["D26"]

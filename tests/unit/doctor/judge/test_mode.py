@@ -117,6 +117,15 @@ SPECIMENS = {
         [],
     ),
     "not reached": (unreached(), []),
+    "not reached in the clear": (unreached("submission"), []),
+    "turned away at EHLO": (
+        replace(stripped("submission", ()), helo_reply=b"550 5.7.1 Go away\r\n"),
+        [],
+    ),
+    "EHLO is unknown": (
+        replace(stripped("submission", ("PIPELINING",)), helo_reply=b"502 5.5.1 what?\r\n"),
+        [("X6", "fail")],
+    ),
     "nothing heard": (contact("pop3", plain=CLOSED, greeting=None), []),
     "mute": (contact("pop3", plain=SILENT, poked=SILENT, greeting=None), []),
     "TLS words in the clear": (

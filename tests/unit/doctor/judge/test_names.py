@@ -1,7 +1,7 @@
 import pytest
 
 from gatepost.doctor.facts import HostNames, Lookup, Outcome
-from gatepost.doctor.judge.names import did_you_mean, evidence, failed, judge
+from gatepost.doctor.judge.names import _names_of, did_you_mean, evidence, failed, judge
 from gatepost.doctor.knowledge import load
 from gatepost.doctor.model import Stage, Status, Who
 
@@ -79,8 +79,22 @@ def test_a_likely_name_is_offered():
     assert "imap.gmail.com" in finding.fix
     assert finding.who is Who.YOU
     assert did_you_mean("gmial.com.", BOOK) == "gmail.com"
-    assert did_you_mean("gmail.com", BOOK) != "gmail.com"
+    assert did_you_mean("gmail.com", BOOK) == ""
     assert did_you_mean("mail.completely-different.example", BOOK) == ""
+
+
+@pytest.mark.parametrize("name", sorted({host for each in BOOK.providers() for host in _names_of(each)}))
+def test_for_a_providers_own_name_no_other_is_offered(name):
+    assert did_you_mean(name, BOOK) == ""
+    (finding,) = judged(bad(Outcome.NXDOMAIN, name=name), host=name)
+    assert (finding.id, finding.who) == ("D43", Who.NETWORK)
+    assert "Did you mean" not in finding.fix
+
+
+def test_below_a_providers_domain_only_its_own_names_are_offered():
+    assert did_you_mean("imao.gmail.com", BOOK) == "imap.gmail.com"
+    (provider,) = (each for each in BOOK.providers() if "yahoo.com" in each.domains)
+    assert did_you_mean("imap.mali.yahoo.com", BOOK) in _names_of(provider)
 
 
 def test_a_name_without_address_shows_its_mail_servers():

@@ -5,9 +5,36 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from gatepost.doctor.judge.pen import Pen, capabilities, readable, session, speaks_tls, subject
-from gatepost.doctor.judge.words import best_match
-from support.wire_facts import BOOK, VERIFIED, can, contact, dial, failed_handshake, target, untrusted
+from gatepost.doctor.facts import Ending, Listening
+from gatepost.doctor.judge.pen import (
+    Pen,
+    attempt,
+    between_servers,
+    capabilities,
+    ended,
+    first_words,
+    implicit,
+    names_login,
+    readable,
+    refuses_us,
+    session,
+    speaks_tls,
+    subject,
+)
+from support.wire_facts import (
+    BOOK,
+    CLOSED,
+    SILENT,
+    VERIFIED,
+    can,
+    contact,
+    dial,
+    failed_handshake,
+    said,
+    target,
+    unreached,
+    untrusted,
+)
 
 
 def test_the_subject_names_the_address_once() -> None:
@@ -53,9 +80,59 @@ def test_capabilities_inside_tls_go_first() -> None:
     assert capabilities(contact(inside_tls=None)) is None
 
 
-def test_a_known_provider_explains_its_own_words() -> None:
-    words = b"a1 NO [AUTHENTICATIONFAILED] Authentication failed\r\n"
-    icloud = BOOK.row("I1").provider
-    found = [best_match(words, "imap", provider, BOOK) for provider in (icloud, "Fastmail", "")]
-    assert [each and each.id for each in found][:2] == ["I1", "A1"]
-    assert best_match(b"xyzzy", "imap", "", BOOK) is None
+def test_the_line_that_shows_the_same_asks_for_starttls_where_the_port_begins_in_the_clear() -> None:
+    assert "-starttls imap" in Pen(contact("imap"), BOOK)("V1").command
+    assert "-starttls" not in Pen(contact("imaps"), BOOK)("V1").command
+    assert "-starttls" not in Pen(contact("imap"), BOOK)("T1").command
+
+
+@pytest.mark.parametrize(
+    ("service", "at_once", "servers"),
+    [("pop3s", True, False), ("pop3", False, False), ("submission", False, False), ("smtp", False, True)],
+)
+def test_when_tls_begins_and_who_talks_there(service: str, at_once: bool, servers: bool) -> None:
+    assert implicit(target(service)) is at_once
+    assert between_servers(target(service)) is servers
+
+
+def test_the_first_words_are_those_of_whoever_said_any() -> None:
+    assert first_words(contact()) == b"+OK Dovecot ready.\r\n"
+    assert first_words(contact(greeting=None, plain=CLOSED, poked=said(b"HTTP/1.1 400\r\n"))) == b"HTTP/1.1 400\r\n"
+    assert first_words(unreached()) == b""
+
+
+def test_how_the_listening_ended_counts_only_when_nothing_came() -> None:
+    assert ended(SILENT, Ending.SILENT)
+    assert ended(CLOSED, Ending.SILENT, Ending.CLOSED)
+    assert not ended(CLOSED, Ending.SILENT)
+    assert not ended(Listening(Ending.CLOSED, b"+OK\r\n"), Ending.CLOSED)
+    assert not ended(None, Ending.CLOSED)
+
+
+def test_the_attempt_at_tls_is_where_the_service_begins_it() -> None:
+    assert attempt(contact()) is VERIFIED
+    assert attempt(contact("imap")) is VERIFIED
+    assert attempt(contact("imap", upgrade=None, handshake=VERIFIED)) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "refused"), [(b"", False), (b"500 what?\r\n", False), (b"502 no\r\n", False), (b"550 go away\r\n", True)]
+)
+def test_a_no_to_ehlo_is_a_no_to_us_unless_the_command_is_unknown(reply: bytes, refused: bool) -> None:
+    assert refuses_us(reply) is refused
+
+
+@pytest.mark.parametrize(
+    ("service", "items", "offered"),
+    [
+        ("pop3s", ("AUTH=PLAIN",), True),
+        ("imaps", ("LOGINDISABLED", "AUTH=LOGIN"), True),
+        ("pop3s", ("USER",), True),
+        ("pop3s", ("AUTH=XOAUTH2",), False),
+        ("imaps", ("AUTH=XOAUTH2",), True),
+        ("imaps", ("LOGINDISABLED", "AUTH=XOAUTH2"), False),
+        ("submissions", ("AUTH=XOAUTH2",), False),
+    ],
+)
+def test_whether_a_password_is_taken_as_it_is(service: str, items: tuple[str, ...], offered: bool) -> None:
+    assert names_login(contact(service), can(items)) is offered

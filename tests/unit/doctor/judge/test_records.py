@@ -1,3 +1,5 @@
+from msgspec.structs import replace
+
 from gatepost.doctor.facts import (
     Contact,
     Dial,
@@ -105,3 +107,22 @@ def test_published_places_that_nobody_would_examine():
         published(Source.COMMON, target(host="guess.example.com")),
     )
     assert unexamined(Discovery("example.com", publications, MX, (best,))) == (other,)
+
+
+def test_a_spare_server_makes_it_a_warning():
+    spare = target(host="two.example.com")
+    other = contact(spare)
+    contacts = [contact(target(), Reach.REFUSED), replace(other, dial=replace(other.dial, address="192.0.2.2"))]
+    (finding,) = judged(published(Source.SRV, target(), spare), contacts=contacts)
+    assert (finding.id, finding.status) == ("D29", Status.WARN)
+
+
+def test_what_a_limit_hides_is_no_fault_of_the_records():
+    contacts = [contact(target(), Reach.TIMED_OUT), contact(target("pop3s")), contact(target("pop3s"), Reach.REFUSED)]
+    assert "D29" not in {each.id for each in judged(published(Source.SRV, target()), contacts=contacts)}
+
+
+def test_strange_servers_are_not_praised():
+    strange = target(host="imap.evil.test")
+    (finding,) = judged(published(Source.SRV, strange), contacts=[contact(strange)])
+    assert (finding.id, finding.status) == ("D31", Status.INFO)

@@ -11,14 +11,17 @@ from gatepost.doctor.facts import (
     Login,
     Lookup,
     Outcome,
+    Publication,
     Reach,
     Source,
     Upgrade,
 )
 from gatepost.doctor.judge.settings import settings, worked
+from gatepost.doctor.knowledge import load
 from gatepost.doctor.model import Question, Security, Target
 from gatepost.ports import BY_NAME
 
+BOOK = load()
 GREETINGS = {"pop3": b"+OK hello\r\n", "imap": b"* OK hello\r\n", "smtp": b"220 hello\r\n"}
 GOOD = Handshake(True, True)
 
@@ -44,7 +47,7 @@ def contact(of, *, reach=Reach.OPEN, handshake=GOOD, greeting=None, ending=Endin
 def chosen(*contacts, targets=None, subject="me@example.com", user=""):
     known = tuple(each.target for each in contacts) if targets is None else targets
     discovery = Discovery("example.com", (), Lookup("example.com", "MX", Outcome.NODATA), known)
-    return settings(Question(subject, user=user), discovery, contacts)
+    return settings(Question(subject, user=user), discovery, contacts, BOOK)
 
 
 def test_one_for_each_protocol_in_order():
@@ -159,3 +162,43 @@ def test_did_not_work(wrong):
 def test_nobody_spoke():
     imaps = target("imaps")
     assert not worked(Contact(imaps, Dial("h", "192.0.2.1", 993, Reach.OPEN, 0.1), handshake=GOOD))
+
+
+def test_what_was_not_tried_is_told():
+    (found,) = chosen(targets=(target("imaps"),))
+    assert (found.working, found.tested) == (False, False)
+    (found,) = chosen(contact(target("imaps"), reach=Reach.REFUSED))
+    assert (found.working, found.tested) == (False, True)
+
+
+def test_what_a_typed_host_does_not_offer_is_no_setting():
+    typed = [contact(target(name, source="typed"), reach=Reach.REFUSED) for name in ("imaps", "submissions")]
+    found = chosen(contact(target("pop3s", source="typed")), *typed, targets=(), subject="mail.example.com")
+    assert [each.protocol for each in found] == ["pop3"]
+    asked = settings(Question("mail.example.com", service="imaps"), discovered(), (typed[0],), BOOK)
+    assert [each.protocol for each in asked] == ["imap"]
+
+
+def test_the_best_published_server_that_works():
+    first, second = target("imaps", "one.example.com"), target("imaps", "two.example.com")
+    found = discovered(first, second)
+    (both,) = settings(Question("me@example.com"), found, (contact(first), contact(second)), BOOK)
+    (spare,) = settings(Question("me@example.com"), found, (contact(first, reach=Reach.REFUSED), contact(second)), BOOK)
+    assert (both.host, spare.host, spare.working) == ("one.example.com", "two.example.com", True)
+
+
+def test_a_strange_host_is_marked():
+    strange = target("imaps", "imap.evil.test")
+    (found,) = settings(Question("me@example.com"), discovered(strange), (contact(strange),), BOOK)
+    assert found.foreign
+    (own,) = chosen(contact(target("imaps")))
+    assert not own.foreign
+
+
+def discovered(*targets):
+    published = Publication(Source.SRV, "_imaps._tcp.example.com", found=True, targets=targets)
+    return Discovery("example.com", (published,), Lookup("example.com", "MX", Outcome.NODATA), targets[:1])
+
+
+def test_a_login_without_an_answer_did_not_work():
+    assert not worked(contact(target("imaps"), login=Login("PLAIN", False, b"", error="timed out")))

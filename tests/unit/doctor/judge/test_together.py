@@ -11,7 +11,7 @@ from support.wire_facts import BOOK, LEAF, LOGGED_IN, V6, VERIFIED, contact, tar
 
 OTHER = replace(VERIFIED, chain=(replace(LEAF, sha256="cd" * 32),))
 STRANGER = replace(VERIFIED, verified=False, chain=(replace(LEAF, sha256="ef" * 32, names=("www.example.com",)),))
-WRONG = Login("PLAIN", False, b"NO\r\n")
+WRONG = Login("PLAIN", False, b"a1 NO\r\n")
 
 
 def at(seen: Contact, host: str) -> Contact:
@@ -46,6 +46,12 @@ SPECIMENS = {
         (contact(login=WRONG), unreached(reach=Reach.TIMED_OUT)),
         [("A14", "fail")],
     ),
+    "closed without a login": ((contact(), unreached()), [("T24", "warn")]),
+    "closed before the password was judged": (
+        (contact(login=Login("PLAIN", False, b"", error="closed")), unreached()),
+        [("T24", "warn")],
+    ),
+    "closed after a farewell": ((contact(login=Login("PLAIN", False, b"* BYE x\r\n")), unreached()), [("T24", "warn")]),
     "another port is closed": ((contact(login=WRONG), unreached("pop3")), []),
     "closed after a login that went well": ((contact(login=LOGGED_IN), unreached()), []),
     "no ban after a login": ((contact(login=WRONG), contact(greeting=None)), []),

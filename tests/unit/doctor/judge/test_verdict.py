@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from gatepost.doctor.examine.report import worst
 from gatepost.doctor.facts import Contact, Reach, Surroundings
 from gatepost.doctor.judge.service import Circumstances, judge
 from gatepost.doctor.judge.verdict import verdict
-from gatepost.doctor.model import Confidence, Finding, Question, ServiceReport, Stage, Status, Verdict
+from gatepost.doctor.model import Confidence, Finding, Question, ServiceReport, Stage, Status, Verdict, worst
 from support.wire_facts import BOOK, DAY, HOST, LEAF, LOGGED_IN, NOW, VERIFIED, contact, unreached, untrusted
 
 QUESTION = Question(HOST)
@@ -20,7 +19,7 @@ def of(*contacts: Contact, known: Circumstances | None = None) -> tuple[ServiceR
     reports = []
     for each in contacts:
         findings = judge(each, Surroundings(), known or Circumstances(now=NOW), BOOK)
-        reports.append(ServiceReport(each.target, worst(findings), findings))
+        reports.append(ServiceReport(each.target, worst(each.status for each in findings), findings))
     return tuple(reports)
 
 

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.doctor.knowledge.fill import VALUE_LIMIT, fill, fill_command, placeholders, printable, shell_word
+from gatepost.doctor.knowledge.fill import VALUE_LIMIT, fill, fill_command, placeholders, shell_word
+from gatepost.doctor.printable import printable
 
 WORDS = {"host": "the server", "port": "this port", "days": "some", "names": "", "file": "the file"}
 
@@ -71,5 +72,5 @@ def test_a_shell_word_is_itself():
 
 @given(st.text())
 def test_everything_becomes_printable(text):
-    assert printable(text).isprintable()
-    assert len(printable(text)) <= VALUE_LIMIT
+    assert printable(text, VALUE_LIMIT).isprintable()
+    assert len(printable(text, VALUE_LIMIT)) <= VALUE_LIMIT

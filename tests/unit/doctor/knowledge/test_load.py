@@ -74,34 +74,6 @@ class TestMistakes:
         ):
             assert part in text, part
 
-    def test_signs_are_checked(self, write):
-        text = mistakes(
-            write(
-                WHOLE.replace('["the intranet sleeps"]', '["abc", "..."]')
-                + 'codes = ["12", "535"]\nbeside = ["x"]\nprotocols = ["imap", "http"]\n'
-                + 'seen = "May"\ncommand = "ping {day}"\n'
-            )
-        )
-        assert "key patterns: 'abc' is in too many texts" in text
-        assert "key patterns: '...' is in too many texts" in text
-        assert "key codes: '12' is no response code" in text
-        assert "'535'" not in text
-        assert "key beside: 'x' is no response code" in text
-        assert "key protocols: there is no protocol 'http'. There are: pop3, imap, smtp." in text
-        assert "key seen: 'May' is not a month" in text
-        assert "key command: nobody fills the placeholder {day}. There are: address, " in text
-
-    def test_an_id_has_letters_and_a_number(self, write):
-        assert "row my: the id is not capital letters and a number" in mistakes(write(WHOLE.replace("MY1", "my")))
-
-    def test_a_wrong_text_says_what_a_text_is(self, write):
-        assert 'key title: 5 does not fit. Write a text in quotation marks: "…".' in mistakes(
-            write(WHOLE.replace('"The intranet is closed"', "5"))
-        )
-
-    def test_a_key_like_no_other_lists_them(self, write):
-        assert "key zzzzz: there is no such key. Keys: stage, title," in mistakes(write(WHOLE + "zzzzz = 1\n"))
-
     def test_a_file_that_is_no_toml_is_told(self, write):
         assert "is not TOML" in mistakes(write("[MY1\n"))
 
@@ -163,6 +135,13 @@ def test_an_unknown_language_is_english():
 
 def test_it_is_read_once():
     assert load("en") is load("en")
+
+
+def test_the_providers_are_read_from_their_file():
+    providers = MODULE._providers.__wrapped__()
+    assert providers == load().providers()
+    gmail = next(provider for provider in providers if "gmail.com" in provider.domains)
+    assert gmail.setting("imaps").host == "imap.gmail.com"
 
 
 def test_tables_become_flat():

@@ -5,9 +5,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gatepost.doctor.knowledge import Row, load
 from gatepost.doctor.knowledge.match import TEXT_LIMIT, Recogniser, codes, normalised, pattern
+from gatepost.doctor.model import Confidence
 
 BOOK = load()
 SAYS = [pytest.param(row.id, text, id=f"{row.id}: {text[:60]}") for row in BOOK.rows() for text in row.says]
@@ -247,6 +249,15 @@ class TestOrder:
     def test_longer_words_go_before_shorter_ones(self):
         rows = row("A1", patterns=("login failed",)), row("A2", patterns=("login failed for today",))
         assert match("Login failed for today", *rows) == ["A2", "A1"]
+
+    def test_what_is_only_possible_goes_behind_what_knows_more(self):
+        words = "certificate verify failed: certificate has expired"
+        sure, vague = row("C1", patterns=("has expired",)), row("C30", patterns=("certificate verify failed",))
+        vague = replace(vague, confidence=Confidence.POSSIBLE)
+        assert match(words, vague, sure) == ["C1", "C30"]
+        longer = replace(vague, patterns=("certificate verify failed ... has expired",))
+        assert match(words, longer, sure) == ["C30", "C1"]
+        assert ids(words) == ["C1", "C30"]
 
     def test_a_code_beside_counts_only_with_words(self):
         rows = row("A1", codes=("[AUTH]",)), row("P4", patterns=("app password",), beside=("[AUTH]",))

@@ -3,7 +3,7 @@ import tomllib
 from pathlib import Path
 
 from gatepost.doctor.knowledge import Book, Row, load
-from gatepost.doctor.knowledge.page import page, row_keys
+from gatepost.doctor.knowledge.page import UNSEEN, page, row_keys
 from gatepost.doctor.model import Confidence, Stage, Status, Who
 
 ROWS = {
@@ -24,6 +24,7 @@ ROWS = {
     "T2": Row("T2", Stage.REACH, "Without a cause"),
 }
 PAGE = page(Book("en", ROWS, {"default.host": "it", "who.you": "you"}, tuple))
+DOCTOR = Path(__file__).parents[4] / "src" / "gatepost" / "doctor"
 RULES = (Path(__file__).parents[4] / "docs" / "doctor-rules.md").read_text("utf-8")
 
 
@@ -66,3 +67,18 @@ def test_the_example_in_the_documentation_works(tmp_path):
     assert book.match("554 5.7.999 no")[0].id == "HOUSE1"
     assert book.match("night mode is on: login refused")[0].id == "HOUSE1"
     assert "4712" in book.row("A1").fix
+
+
+def test_a_row_that_no_examination_finds_says_so():
+    whole = page(load())
+    for row, why in UNSEEN.items():
+        assert f"*{why}*" in whole[whole.index(f"### {row}: ") :].partition("\n### ")[0]
+
+
+def test_every_row_is_found_by_somebody_recognised_or_said_to_be_unseen():
+    code = "".join(file.read_text("utf-8") for file in DOCTOR.rglob("*.py") if "knowledge" not in file.parts)
+    found = set(re.findall(r'"([A-Z]{1,2}\d+)"', code))
+    mute = {row.id for row in load().rows() if not (row.patterns or row.says or row.codes or row.also)}
+    assert mute - found == {"T13", "T14"}
+    assert mute - found <= set(UNSEEN)
+    assert not set(UNSEEN) & found

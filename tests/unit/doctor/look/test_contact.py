@@ -14,6 +14,9 @@ from gatepost.doctor.facts import Contact, Ending, Reach
 from gatepost.doctor.look.contact import contact
 from gatepost.doctor.model import Question, Secret, Target
 from gatepost.ports import BY_NAME, TlsMode
+from gatepost.sasl import server as sasl_server
+from gatepost.sasl.scram import SCRAM, make_keys
+from gatepost.sasl.steps import NeedSalt
 from support.doctor_zoo import (
     CLEAR,
     HOST,
@@ -345,3 +348,52 @@ def test_cancelling_leaves_nothing_behind() -> None:
 
 def test_a_clear_mode_row_exists_for_each_protocol() -> None:
     assert target("pop3", 1, CLEAR).service.name == "pop3"
+
+
+# -- A login without handing the password over -----------------------------------------------------------------------
+
+
+def scram_only(password: str, *, proves: bool = True) -> Script:
+    """Our own SCRAM server behind POP3, which offers nothing else."""
+    state: list[object] = []
+
+    def answers(line: bytes) -> bytes:
+        if not line:
+            return b"+OK logged in\r\n"
+        step = state[-1].step(base64.b64decode(line))  # type: ignore[attr-defined]
+        if isinstance(step, NeedSalt):
+            return b"+ " + base64.b64encode(step.answer(b"salty salt").data) + b"\r\n"
+        found = step.answer([make_keys(password, b"salty salt")])
+        if found is None:
+            return b"-ERR [AUTH] wrong\r\n"
+        return b"+ " + base64.b64encode(found.say.data) + b"\r\n" if proves else b"+OK logged in\r\n"
+
+    def begins(_: bytes) -> bytes:
+        state.append(sasl_server(SCRAM, "s" * 24, {}))
+        return b"+ \r\n"
+
+    listed = b"+OK\r\nSASL SCRAM-SHA-256\r\n.\r\n"
+    return healthy("pop3", SOUND).answering(CAPA=listed, AUTH=begins, CONTINUE=answers)
+
+
+def test_a_server_with_scram_only_lets_us_in() -> None:
+    seen, server = meet("pop3", scram_only(PASSWORD))
+    assert seen.login is not None
+    assert (seen.login.mechanism, seen.login.accepted, seen.login.error) == (SCRAM, True, "")
+    assert seen.visit is not None
+    heard = b"".join(line.octets for line in server.heard)
+    assert PASSWORD.encode() not in heard
+    assert base64.b64encode(PASSWORD.encode()).rstrip(b"=") not in heard
+
+
+def test_a_wrong_password_by_scram_is_refused_in_the_servers_words() -> None:
+    seen, _ = meet("pop3", scram_only("another one"))
+    assert seen.login == replace(seen.login, accepted=False, reply=b"-ERR [AUTH] wrong\r\n", error="")
+    assert seen.login.mechanism == SCRAM
+
+
+def test_a_server_that_lets_in_without_its_proof_is_told() -> None:
+    seen, _ = meet("pop3", scram_only(PASSWORD, proves=False))
+    assert seen.login is not None
+    assert (seen.login.accepted, seen.login.error, seen.login.reply) == (False, "server not proven", b"")
+    assert seen.visit is None

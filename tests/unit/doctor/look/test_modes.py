@@ -387,16 +387,17 @@ def test_where_the_command_spoils_the_handshake_nothing_is_injected(script: Scri
     async def main() -> bool | None:
         async with serve(script) as server:
             place = Place(target("pop3", server.port, STARTTLS), "127.0.0.1", 0.2)
-            return await command_injected(place, TONGUES["pop3"], Manners())
+            return await command_injected(place, TONGUES["pop3"])
 
     assert asyncio.run(main()) is injected
 
 
 def test_injection_is_unknown_where_its_turn_does_not_come() -> None:
     async def main() -> bool | None:
-        place, manners = Place(target("pop3", 1, STARTTLS), "127.0.0.1", 0.05), Manners(1)
-        async with manners.turn:
-            return await command_injected(place, TONGUES["pop3"], manners)
+        manners = Manners(2)
+        for _ in range(2):
+            await manners.turn()
+        return await command_injected(Place(target("pop3", 1, STARTTLS), "127.0.0.1", 0.05, manners), TONGUES["pop3"])
 
     assert asyncio.run(main()) is None
 

@@ -21,7 +21,7 @@ def told(script: Script, *, timeout: float = 1.0, **options: object) -> dict[str
     async def main() -> dict[str, bool]:
         async with serve(script) as server:
             place = Place(target("pop3", server.port, **options), "127.0.0.1", timeout)  # type: ignore[arg-type]
-            tried = await Probes(place, Manners()).versions(KNOWN)
+            tried = await Probes(place).versions(KNOWN)
             return {one.what: one.accepted for one in tried}
 
     return asyncio.run(main())
@@ -50,7 +50,7 @@ def test_a_closed_port_says_nothing() -> None:
     async def main() -> int:
         async with serve(raw(b"")) as server:
             place = Place(target("pop3", server.port), "127.0.0.1", 0.2)
-        return len(await Probes(place, Manners()).versions(KNOWN))
+        return len(await Probes(place).versions(KNOWN))
 
     assert asyncio.run(main()) == 1
 
@@ -71,7 +71,7 @@ def test_what_our_openssl_cannot_ask_is_not_testable(monkeypatch: pytest.MonkeyP
     async def main() -> bool:
         async with serve(healthy("pop3", HOME.issue("localhost"))) as server:
             place = Place(target("pop3", server.port), "127.0.0.1", 1.0)
-            *_, weak = await Probes(place, Manners()).versions(KNOWN)
+            *_, weak = await Probes(place).versions(KNOWN)
             return weak.testable
 
     assert not asyncio.run(main())
@@ -80,10 +80,8 @@ def test_what_our_openssl_cannot_ask_is_not_testable(monkeypatch: pytest.MonkeyP
 def test_turns_are_shared() -> None:
     async def main() -> int:
         async with serve(healthy("pop3", HOME.issue("localhost"))) as server:
-            place = Place(target("pop3", server.port), "127.0.0.1", 2.0)
-            manners = Manners(1)
-            probes = Probes(place, manners), Probes(place, manners)
-            await asyncio.gather(*(each.versions(KNOWN) for each in probes))
+            place = Place(target("pop3", server.port), "127.0.0.1", 2.0, Manners(2))
+            await asyncio.gather(*(Probes(place).versions(KNOWN) for _ in range(2)))
             return server.most_at_once
 
-    assert asyncio.run(main()) <= 2
+    assert asyncio.run(main()) <= 3  # the server may count one that is just going

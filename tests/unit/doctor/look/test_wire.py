@@ -158,6 +158,104 @@ def test_rubbish_inside_tls_has_a_reason() -> None:
     meet(healthy("pop3", HOME.issue("localhost")), work)
 
 
+class Endless:
+    """A loop whose socket always has an octet, so that nobody ever waits for one."""
+
+    def __init__(self, octets: bytes = b"x") -> None:
+        self.octets = octets
+        self.reads = 0
+
+    async def sock_recv(self, _socket: socket.socket, _size: int) -> bytes:
+        self.reads += 1
+        assert self.reads < 1_000_000, "nothing ends this"
+        return self.octets
+
+
+def endless(work: Callable[[Wire, Endless], Awaitable[None]], *, limited: bool, octets: bytes = b"x") -> None:
+    async def main() -> None:
+        here, there = socket.socketpair()
+        met, loop = Wire(here, limited=limited), Endless(octets)
+        met._loop = loop  # type: ignore[assignment]
+        try:
+            await work(met, loop)
+        finally:
+            met.close()
+            there.close()
+
+    asyncio.run(main())
+
+
+def test_time_ends_also_where_there_is_always_more() -> None:
+    async def work(met: Wire, _: Endless) -> None:
+        heard = await met.listen(greeting_end, 0.05, 1 << 30)
+        assert (heard.whole, heard.ending) == (False, Ending.SILENT)
+        assert heard.seconds < 1.0
+
+    endless(work, limited=False)
+
+
+def test_a_connection_brings_only_so_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "READS", 50)
+
+    async def work(met: Wire, loop: Endless) -> None:
+        heard = await met.listen(greeting_end, 5.0, 1000)
+        assert (heard.octets, heard.ending) == (b"x" * 50, Ending.CLOSED)
+        assert loop.reads == 50
+
+    endless(work, limited=True)
+
+
+def test_only_whole_lines_are_looked_at() -> None:
+    looks: list[int] = []
+
+    def end_of(octets: bytes) -> int:
+        looks.append(len(octets))
+        return 0
+
+    async def work(met: Wire, _: Endless) -> None:
+        await met.listen(end_of, 5.0, 500)
+
+    endless(work, limited=True)
+    assert looks == [0]
+
+
+def test_records_of_one_octet_are_read_together() -> None:
+    looks: list[bytes] = []
+
+    def end_of(octets: bytes) -> int:
+        looks.append(octets)
+        return 0
+
+    async def main() -> None:
+        here, there = socket.socketpair()
+        here.setblocking(False)
+        there.setblocking(False)
+        met, loop = Wire(here), asyncio.get_running_loop()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        other = tls(HOME.issue("localhost")).wrap_bio(incoming, outgoing, server_side=True)
+        shaking = asyncio.create_task(met.start_tls(trust.trusting(), "localhost"))
+        while True:
+            try:
+                other.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await loop.sock_sendall(there, outgoing.read())
+                incoming.write(await loop.sock_recv(there, 65536))
+        await shaking
+        for _ in range(300):
+            other.write(b"\n")
+        outgoing.write(b"\x17\x03\x03\x00\x20" + b"x" * 32)  # no TLS any more
+        await loop.sock_sendall(there, outgoing.read())
+        heard = await met.listen(end_of, 1.0, 1000)
+        assert (heard.octets, heard.ending) == (b"\n" * 300, Ending.CLOSED)
+        assert met.failure
+        met.close()
+        there.close()
+
+    asyncio.run(main())
+    assert len(looks) <= 4
+
+
 def test_reasons_without_a_word() -> None:
     assert "odd" in wire.reason(ssl.SSLError("odd"))
     assert wire.reason(ssl.SSLEOFError("eof")) == "UNEXPECTED_EOF"

@@ -123,3 +123,36 @@ def test_what_looks_like_a_file():
 def test_expand():
     assert expand("%EMAILLOCALPART%+%EMAILDOMAIN%", "example.com", "me@example.com") == "me+example.com"
     assert expand("%EMAILLOCALPART%", "example.com", "") == "%EMAILLOCALPART%"
+
+
+SERVER = (
+    '<clientConfig><incomingServer type="imap"><hostname>{host}</hostname><socketType>SSL</socketType>'
+    "<username>{user}</username><authentication>{authentication}</authentication></incomingServer></clientConfig>"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("OAuth2", "OAuth2"),
+        ("password-cleartext", "password-cleartext"),
+        ("", ""),
+        ("Call +1-900-5550100 to unlock your mailbox", "-"),
+        ("Call " * 8000, ""),
+    ],
+)
+def test_of_a_strangers_words_only_the_known_ones_are_taken(said, taken):
+    ((target,), _) = read(SERVER.format(host="imap.example.com", user="me", authentication=said))
+    assert target.authentication == taken
+
+
+@pytest.mark.parametrize("user", ["x" * 400, "%EMAILADDRESS%" * 22, "me\u202egnp.exe", "me\u200b"])
+def test_a_user_name_that_cannot_be_one_is_left_out(user):
+    text = SERVER.format(host="imap.example.com", user=user, authentication="plain")
+    ((target,), _) = read(text, "a.longer.address@example.com")
+    assert target.username == ""
+
+
+def test_a_host_name_that_is_too_long_is_no_server():
+    with pytest.raises(BadConfigError, match="names no"):
+        read(SERVER.format(host="a." * 200 + "example.com", user="me", authentication="plain"))

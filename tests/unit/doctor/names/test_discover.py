@@ -8,7 +8,7 @@ from gatepost.doctor.facts import Outcome, Publication, Source
 from gatepost.doctor.knowledge import Book, Provider, ProviderSetting
 from gatepost.doctor.model import Target
 from gatepost.doctor.names import discover as module
-from gatepost.doctor.names.discover import best, discover, discover_host
+from gatepost.doctor.names.discover import best, discover
 from gatepost.doctor.names.http import Fetched, Fetcher
 from gatepost.doctor.names.resolver import Resolver
 from gatepost.net import authority
@@ -36,7 +36,7 @@ def config(type_="imap", host="imap.example.test", port=993):
     return CONFIG.format(type=type_, host=host, port=port)
 
 
-def run(what, zone, pages=None, *, function=discover, budget=3.0, **options):
+def run(what, zone, pages=None, *, budget=3.0, **options):
     """A discovery over a DNS server and web pages by URL without query."""
 
     async def fetch(url):
@@ -45,7 +45,7 @@ def run(what, zone, pages=None, *, function=discover, budget=3.0, **options):
 
     async def main():
         resolver = Resolver((server.where,), timeout=5)
-        return await function(what, resolver, BOOK, fetch=fetch, budget=budget, **options)
+        return await discover(what, resolver, BOOK, fetch=fetch, budget=budget, **options)
 
     with DnsServer(zone) as server:
         found = asyncio.run(main())
@@ -185,30 +185,6 @@ def test_without_a_fetch_function_the_real_one_is_used(monkeypatch):
     with DnsServer({}) as server:
         asyncio.run(discover("me@example.test", Resolver((server.where,)), BOOK, ca_file="ca.pem", budget=2))
     assert made == [(1.2, "ca.pem", 1.8)]
-
-
-def test_a_typed_mail_domain_learns_the_servers_but_examines_none():
-    zone = {
-        "example.test": {"MX": ["10 mx.example.test."]},
-        "_imaps._tcp.example.test": {"SRV": ["0 1 993 imap.example.test."]},
-    }
-    found, _ = run("example.test", zone, function=discover_host)
-    assert found.targets == ()
-    assert any(target.host == "imap.example.test" for each in found.publications for target in each.targets)
-
-
-@pytest.mark.parametrize("host", ["mail.example.test", "MX.example.test."])
-def test_a_typed_host_is_not_looked_behind(host):
-    zone = {"mail.example.test": {"A": ["192.0.2.1"]}, "mx.example.test": {"MX": ["10 mx.example.test."]}}
-    found, server = run(host, zone, function=discover_host)
-    assert (found.publications, found.targets) == ((), ())
-    assert {kind for _, kind in server.questions} == {"MX"}
-
-
-def test_a_typed_address_asks_nothing():
-    found, server = run("192.0.2.1", {}, function=discover_host)
-    assert found.mx.outcome is Outcome.NODATA
-    assert not server.questions
 
 
 def publication(source, *services, denied=(), host="h"):

@@ -1,10 +1,12 @@
 import asyncio
 
+import pytest
+
 from gatepost.doctor.facts import Lookup, Outcome
 from gatepost.doctor.names import hosts
-from gatepost.doctor.names.hosts import host_names, in_doubt
+from gatepost.doctor.names.hosts import host_names
 from gatepost.doctor.names.reading import addresses
-from gatepost.doctor.names.resolver import Resolver
+from gatepost.doctor.names.resolver import Resolver, SecondOpinion
 from support.dns_server import DnsServer, Fault
 
 ZONE = {
@@ -107,14 +109,56 @@ def test_reverse_names():
     assert names.others[0].values == ("mail.example.test.",)
 
 
-def test_doubt():
-    def system(*values, outcome=Outcome.ANSWER, resolver="system"):
-        return Lookup("h", "A", outcome, values, resolver=resolver)
+def asked_of_strangers(host, records, *, always=False, label="system"):
+    """The questions that a public name server gets when the own one has such records."""
 
-    assert in_doubt(system("0.0.0.0"))
-    assert in_doubt(system("10.0.0.1"))
-    assert not in_doubt(system("93.184.216.34"))
-    assert not in_doubt(system("10.0.0.1", resolver="/etc/hosts"))
-    assert not in_doubt(system("10.0.0.1", resolver="192.0.2.53"))
-    assert in_doubt(system(outcome=Outcome.TIMED_OUT))
-    assert not in_doubt(system(outcome=Outcome.NODATA))
+    async def run():
+        own = Resolver((mine.where,), timeout=0.3)
+        own.label = label
+        return await host_names(host, own, (4,), others=(SecondOpinion(public.where, always=always),))
+
+    with DnsServer({host: records}) as mine, DnsServer({}) as public:
+        asyncio.run(run())
+    return [name for name, _ in public.questions]
+
+
+@pytest.mark.parametrize("records", [Fault.SERVFAIL, Fault.REFUSED, {"A": ["0.0.0.0"]}])
+def test_strangers_are_asked_where_nothing_was_said(records):
+    assert set(asked_of_strangers("mail.example.com", records)) == {"mail.example.com"}
+
+
+@pytest.mark.parametrize("records", [Fault.NXDOMAIN, {"A": ["10.0.0.5"]}])
+def test_strangers_hear_of_denials_and_private_addresses_only_on_request(records):
+    assert asked_of_strangers("mail.example.com", records) == []
+    assert set(asked_of_strangers("mail.example.com", records, always=True)) == {"mail.example.com"}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "mail.corp.internal",
+        "imap.secret-project.lan",
+        "printer.local",
+        "nas.home",
+        "mail.home.arpa",
+        "mail.corp",
+        "x.intern.corp",
+        "mailserver",
+        "mail.example.test",
+        "x.invalid",
+        "x.localhost",
+        "hidden.onion",
+        "1.0.0.10.in-addr.arpa",
+        "com",
+        "mail..example.com",
+    ],
+)
+@pytest.mark.parametrize("records", [Fault.SERVFAIL, Fault.NXDOMAIN, {"A": ["10.0.0.5"]}])
+def test_strangers_never_hear_names_from_the_inside(host, records):
+    assert asked_of_strangers(host, records, always=True) == []
+
+
+def test_a_silent_name_server_sends_no_internal_name_to_strangers(monkeypatch):
+    monkeypatch.setattr(hosts, "PATIENCE", 0.05)
+    assert asked_of_strangers("mail.corp.internal", Fault.DROP, always=True) == []
+    assert set(asked_of_strangers("mail.example.com", Fault.DROP)) == {"mail.example.com"}

@@ -153,6 +153,78 @@ def test_no_redirect_leads_out_of_tls(files, tls):
     assert len(requests) == 1
 
 
+@pytest.fixture
+def far_away(monkeypatch):
+    """Lets connections to 93.184.216.34 end at this machine. Yields every address that was dialled."""
+    real, dialled = asyncio.open_connection, []
+
+    async def opened(address, *arguments, **options):
+        dialled.append(address)
+        return await real(address.replace("93.184.216.34", "127.0.0.1"), *arguments, **options)
+
+    monkeypatch.setattr(http.asyncio, "open_connection", opened)
+    return dialled
+
+
+FAR = {HOST: {"A": ["93.184.216.34"]}, "other.example.test": {"A": ["93.184.216.34"]}}
+
+
+def near(*addresses):
+    """A zone where the first host is on the Internet and the other one is at these addresses."""
+    kinds = {kind: [each for each in addresses if (":" in each) is six] for kind, six in (("A", False), ("AAAA", True))}
+    return {**FAR, "other.example.test": {kind: values for kind, values in kinds.items() if values}}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
+        *("::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:a00:1::"),
+    ],
+)
+def test_no_redirect_leads_from_the_internet_into_a_private_network(far_away, address):
+    pages = {(HOST, "/x"): moved("http://other.example.test/reboot"), ("other.example.test", "/reboot"): page("!")}
+    fetched, requests = fetch(f"http://{HOST}/x", pages, zone=near(address))
+    assert fetched.error == f"redirected into a private network, to {address}"
+    assert fetched.there
+    assert requests == [(HOST, "/x")]
+    assert far_away == ["93.184.216.34"]
+
+
+def test_no_redirect_leads_to_a_private_address_without_a_name(far_away):
+    fetched, _ = fetch(f"http://{HOST}/x", {(HOST, "/x"): moved("http://127.0.0.1/reboot")}, zone=FAR)
+    assert "private network" in fetched.error
+    assert far_away == ["93.184.216.34"]
+
+
+def test_over_tls_neither(far_away, files, tls):
+    pages = {(HOST, "/x"): moved(f"https://{HOST}/y"), (HOST, "/y"): moved("https://127.0.0.1/reboot")}
+    fetched, requests = fetch(f"https://{HOST}/x", pages, tls=tls, ca=files.authority, zone=FAR)
+    assert "private network" in fetched.error
+    assert len(requests) == 2
+
+
+def test_behind_a_redirect_only_the_addresses_of_the_internet_count(far_away):
+    pages = {(HOST, "/x"): moved("http://other.example.test/y"), ("other.example.test", "/y"): page("there")}
+    fetched, _ = fetch(f"http://{HOST}/x", pages, zone=near("127.0.0.2", "93.184.216.34"))
+    assert fetched.body == b"there"
+    assert far_away == ["93.184.216.34", "93.184.216.34"]
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1:1/x", "http://web.example.test:443/", "https://127.0.0.1:22/"])
+def test_no_redirect_leads_to_another_port(location):
+    fetched, requests = fetch(f"http://{HOST}/x", {(HOST, "/x"): moved(location)})
+    assert fetched.error.startswith("not a web address: port ")
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/_EVIL"])
+def test_no_redirect_leads_out_of_the_web(location):
+    fetched, requests = fetch(f"http://{HOST}/x", {(HOST, "/x"): moved(location)})
+    assert fetched.error.startswith("not a web address")
+    assert len(requests) == 1
+
+
 @pytest.mark.parametrize("url", ["http://a..b/", "ftp://web.example.test/", "http://web.example.test:x/", "http:///x"])
 def test_no_web_address(url):
     fetched, _ = fetch(url, {})

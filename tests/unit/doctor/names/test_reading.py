@@ -1,5 +1,5 @@
 from gatepost.doctor.facts import HostNames, Lookup, Outcome
-from gatepost.doctor.names.reading import addresses, is_null_mx, mx_hosts, srv_records
+from gatepost.doctor.names.reading import addresses, base_domain, is_null_mx, mx_hosts, same_owner, srv_records
 
 
 def mx(*values, outcome=Outcome.ANSWER):
@@ -32,3 +32,23 @@ def test_addresses_in_the_order_of_the_families():
     assert addresses(HostNames("h", v4, v6), (4,)) == ("192.0.2.1",)
     assert addresses(HostNames("h", v4, None)) == ("192.0.2.1",)
     assert addresses(HostNames("h", Lookup("h", "A", Outcome.SERVFAIL), None)) == ()
+
+
+def test_what_somebody_registered():
+    assert base_domain("a.mail.example.co.uk") == "example.co.uk"
+    assert base_domain("co.uk") == base_domain("192.0.2.1") == base_domain("2001:db8::1") == ""
+
+
+def test_names_of_one_owner():
+    assert same_owner("imap.Example.com.", "example.com")
+    assert same_owner("192.0.2.1", "192.0.2.1")
+    assert not same_owner("192.0.2.1", "198.51.2.1")
+    assert not same_owner("example.com", "example.org")
+    assert not same_owner("one.github.io", "two.github.io")
+
+
+def test_an_answer_is_proved_only_by_a_validating_resolver_on_this_machine():
+    proofs = [
+        Lookup("x", "MX", Outcome.ANSWER, dnssec=ad, local=here) for ad in (True, False) for here in (True, False)
+    ]
+    assert [each.proved for each in proofs] == [True, False, False, False]

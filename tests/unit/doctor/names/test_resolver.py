@@ -5,7 +5,7 @@ import dns.asyncresolver
 import dns.resolver
 import pytest
 
-from gatepost.doctor.facts import Outcome
+from gatepost.doctor.facts import Lookup, Outcome
 from gatepost.doctor.names.hosts_file import HostsFile
 from gatepost.doctor.names.resolver import DNSSEC_BROKEN, Resolver
 from gatepost.doctor.names.spelling import BadNameError
@@ -119,7 +119,7 @@ def test_broken_dnssec_is_recognised_by_asking_without_checks():
 
 def test_the_authentic_flag():
     signed, unsigned = ask(("imap.example.test", "A"), ("example.test", "MX"), signed={"imap.example.test"})
-    assert signed.dnssec
+    assert signed.proved
     assert not unsigned.dnssec
 
 
@@ -262,3 +262,18 @@ def test_nobody_listens():
         port = unused.getsockname()[1]
     lookup = asyncio.run(Resolver((f"127.0.0.1:{port}",), timeout=0.2).ask("example.test", "A"))
     assert lookup.outcome is Outcome.TIMED_OUT
+
+
+def test_whose_opinion_is_wanted():
+    def system(*values, outcome=Outcome.ANSWER, resolver="system"):
+        return Lookup("h", "A", outcome, values, resolver=resolver)
+
+    other = Resolver(("192.0.2.1",))
+    assert other.is_wanted(system("0.0.0.0"))
+    assert other.is_wanted(system("10.0.0.1"))
+    assert not other.is_wanted(system("93.184.216.34"))
+    assert not other.is_wanted(system("10.0.0.1", resolver="/etc/hosts"))
+    assert not other.is_wanted(system("10.0.0.1", resolver="192.0.2.53"))
+    assert other.is_wanted(system(outcome=Outcome.TIMED_OUT))
+    assert other.is_wanted(system(outcome=Outcome.NXDOMAIN))
+    assert not other.is_wanted(system(outcome=Outcome.NODATA))

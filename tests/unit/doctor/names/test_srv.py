@@ -1,5 +1,7 @@
 import asyncio
 
+from msgspec import structs
+
 from gatepost.doctor.facts import Source
 from gatepost.doctor.names.resolver import Resolver
 from gatepost.doctor.names.srv import SERVICES, published_srv
@@ -48,3 +50,14 @@ def test_a_domain_without_records():
 def test_a_silent_server_is_told():
     found = published({"*.example.test": Fault.REFUSED})
     assert {each.error.partition(":")[0] for each in found} == {"refused"}
+
+
+def test_what_dns_proves_is_marked(monkeypatch):
+    ask = Resolver.ask
+
+    async def signed(self, name, kind):
+        return structs.replace(await ask(self, name, kind), dnssec=True)
+
+    assert not any(each.dnssec for each in published())
+    monkeypatch.setattr(Resolver, "ask", signed)
+    assert next(each for each in published() if each.targets).dnssec

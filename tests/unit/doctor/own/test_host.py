@@ -13,16 +13,17 @@ from pathlib import Path
 import pytest
 
 from gatepost.config.settings import Settings
-from gatepost.doctor.facts import Discovery, Lookup
+from gatepost.doctor.facts import Discovery, Lookup, Reach
 from gatepost.doctor.knowledge import load
-from gatepost.doctor.model import Progress, Report, Status
+from gatepost.doctor.model import Progress, Report, ServiceReport, Status, Target
 from gatepost.doctor.own import gather as gathering
+from gatepost.doctor.own.facts import Door
 from gatepost.doctor.own.gather.system import System
-from gatepost.doctor.own.host import WELL_KNOWN_MX, Outside, everybody, examine_host
+from gatepost.doctor.own.host import WELL_KNOWN_MX, Outside, everybody, examine_host, told_apart
 from gatepost.doctor.show.words import ExitCode, exit_code
 from gatepost.net.status import StatusFile
 from gatepost.net.tally import Limited
-from gatepost.ports import SERVICES
+from gatepost.ports import BY_NAME, SERVICES, Listener
 from gatepost.store.api import Health
 from support.host_facts import lookup, status
 
@@ -221,3 +222,14 @@ def test_everybody_is_asked_unless_said_otherwise(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("gatepost.doctor.own.host.everybody", lambda _: NOBODY)
     monkeypatch.chdir(tmp_path)
     assert not asyncio.run(examine_host(Place(None), book=BOOK)).examined
+
+
+def test_one_service_at_two_addresses_is_told_apart() -> None:
+    rows = [BY_NAME[name] for name in ("pop3s", "pop3s", "imaps")]
+    doors = [
+        Door(Listener(row, address, row.port), Reach.OPEN)
+        for row, address in zip(rows, ("192.0.2.1", "::", "192.0.2.1"), strict=True)
+    ]
+    services = [ServiceReport(Target(row, "vm", row.port), Status.PASS, ()) for row in rows]
+    where = [each.target.where for each in told_apart(services, doors)]
+    assert where == ["pop3s vm:995 (192.0.2.1)", "pop3s vm:995 (::1)", "imaps vm:993"]

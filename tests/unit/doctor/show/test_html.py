@@ -102,3 +102,9 @@ def test_every_status_has_its_sign_and_word():
     page = html(hostile(), Words())
     for status in Status:
         assert f'class="mark {status.value}"' in page
+
+
+def test_only_the_mark_and_the_frame_of_a_fault_are_red():
+    page = html(failing(), Words())
+    assert "h4, .finding dl, .finding p { color: CanvasText; }" in page
+    assert page.index(".finding dl") < page.index("dt { color: var(--quiet)")

@@ -55,3 +55,11 @@ def test_a_long_text_leaves_room_for_the_numbers():
 def test_a_line_that_is_no_report():
     assert line(ExitCode.NOT_TESTED, "no | such\nfile") == "MAIL UNKNOWN - no / such file"
     assert set(WORDS) == set(ExitCode)
+
+
+def test_each_number_has_a_label_of_its_own():
+    report = healthy()
+    twice = replace(report, services=(*report.services, *report.services))
+    labels = re.findall(r"'([^']+)'=", nagios(twice))
+    assert len(labels) == len(set(labels)) == 8
+    assert "imaps mail.example.com:993 #2 seconds" in labels

@@ -1,7 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
-from gatepost.doctor.model import Confidence, Security, Verdict, Who
+from gatepost.doctor.model import Confidence, Security, Status, Verdict, Who
 from gatepost.doctor.show.parts import (
     about,
     details,
@@ -65,6 +65,8 @@ def test_many_checks_in_one_line():
     assert passed(findings, BOOK) == "1 check passed: connection"
     assert passed(healthy().findings, BOOK).startswith("2 checks passed: finding the servers,")
     assert passed([NOT_ASKED], BOOK) == ""
+    (connected,) = (each for each in findings if each.status is Status.PASS)
+    assert passed([replace(connected, title="Port 110 is closed, as it should be")], BOOK).endswith("as it should be")
     assert skipped(iter(findings), BOOK) == "not tested because of this: greeting, login, mailbox"
     assert skipped([NOT_ASKED], BOOK) == "not tested: login"
     assert skipped(healthy().findings, BOOK) == ""
@@ -84,6 +86,11 @@ def test_settings_in_the_words_of_mail_programs():
     assert setting_cells(setting("smtp", 587, Security.STARTTLS, authentication="Kerberos"), BOOK)[5] == "Kerberos"
 
 
+def test_what_was_not_tried_is_neither_working_nor_broken():
+    untested = replace(setting("pop3", 995, Security.TLS, working=False), tested=False)
+    assert setting_cells(untested, BOOK)[6] == "not tested"
+
+
 def next_lines(report, command="gatepost doctor me@example.com"):
     return [line.removeprefix(command) for _, line in next_commands(report, command, BOOK)]
 
@@ -94,3 +101,9 @@ def test_how_to_go_on():
     assert next_lines(replace(healthy(), settings=())) == [" --json"]
     assert next_lines(failing()) == ["", " --html report.html", " --json"]
     assert next_lines(mixed()) == ["", " --html report.html", " --json"]
+
+
+def test_a_working_server_that_may_be_somebody_elses_is_no_plain_yes():
+    strange = replace(healthy().settings[0], foreign=True)
+    assert setting_cells(strange, BOOK)[-1] == "yes, but whose? (D44)"
+    assert setting_cells(replace(strange, working=False), BOOK)[-1] == "not now"

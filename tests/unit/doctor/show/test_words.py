@@ -11,12 +11,11 @@ from gatepost.doctor.show.words import (
     cut,
     exit_code,
     fill,
+    one_line,
     plain,
-    printable,
     seconds,
     status_word,
     utc,
-    worst,
 )
 from support.doctor_reports import Words, failing, healthy, mixed
 
@@ -40,12 +39,6 @@ def test_the_outcome_as_a_number(report, code):
     assert exit_code(report) is code
 
 
-def test_the_worst_decides_and_a_remark_is_no_fault():
-    assert worst([Status.PASS, Status.FAIL, Status.WARN]) is Status.FAIL
-    assert worst([Status.SKIP, Status.INFO, Status.PASS]) is Status.PASS
-    assert worst([]) is Status.SKIP
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -62,14 +55,14 @@ def test_the_worst_decides_and_a_remark_is_no_fault():
     ],
 )
 def test_nothing_steers_the_terminal(text, expected):
-    assert printable(text) == expected
+    assert one_line(text) == expected
 
 
 @given(st.text())
 def test_whatever_comes_is_one_printable_line(text):
-    shown = printable(text)
+    shown = one_line(text)
     assert all(each.isprintable() or each in "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}" for each in shown)
-    assert printable(shown) == shown
+    assert one_line(shown) == shown
 
 
 def test_plain_letters_for_every_sign():

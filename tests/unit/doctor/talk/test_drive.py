@@ -61,6 +61,13 @@ def test_a_healthy_dialog_in_a_pipe():
     assert "\n> CAPA\n# TOP: can show headers alone\n" in heard.remarks
 
 
+def test_who_asked_for_the_end_in_a_pipe_gets_it():
+    endless = healthy("imap", IDENTITY).answering(LOGOUT=b"* 1 EXISTS\r\n" * 400_000)
+    heard = run(endless, "x LOGOUT\n", "imap", seconds=0.3)
+    assert "does not come to an end" in heard.remarks
+    assert heard.code == 2
+
+
 def test_the_end_of_the_pipe_is_a_quit():
     heard = run(healthy("pop3", IDENTITY), "NOOP")
     assert heard.lines == ["NOOP", "QUIT"]
@@ -331,6 +338,15 @@ class TestPerson:
         heard = run(healthy("pop3", IDENTITY), "", desk=Person(ctrl_c))
         assert heard.lines == ["QUIT"]
         assert heard.code == 0
+
+    def test_ctrl_c_ends_soon_whatever_the_server_goes_on_saying(self):
+        """Each of its words comes in time; only the goodbye never does."""
+        endless = healthy("imap", IDENTITY).answering(LOGOUT=b"* 1 EXISTS\r\n" * 400_000)
+        person = Person(ctrl_c)
+        heard = run(endless, "", "imap", desk=person, seconds=0.3)
+        assert any("does not come to an end" in text for text in person.seen)
+        assert any("EXISTS" in text for text in person.seen)
+        assert heard.code == 2
 
     def test_ctrl_c_at_a_question_gives_up_the_question(self):
         person = Person("/auth alice", ctrl_c)

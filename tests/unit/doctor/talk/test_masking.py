@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatepost.doctor.talk.masking import Scrubber, decode64, hidden_from, masked, printable
+from gatepost.doctor.talk.masking import Scrubber, decode64, hidden_from, masked, spoken
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_base64(text, said):
     ],
 )
 def test_octets_are_made_harmless(octets, shown):
-    assert printable(octets) == shown
+    assert spoken(octets) == shown
 
 
 @settings(max_examples=50)
 @given(st.binary(max_size=60))
 def test_nothing_steers_a_terminal(octets):
-    assert all(sign.isprintable() or sign == "\t" or sign.isspace() for sign in printable(octets))
-    assert not set(printable(octets)) & {"\n", "\r", "\x1b", "\x0b", "\x0c", "\x85"}
+    assert all(sign.isprintable() or sign == "\t" or sign.isspace() for sign in spoken(octets))
+    assert not set(spoken(octets)) & {"\n", "\r", "\x1b", "\x0b", "\x0c", "\x85"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 
@@ -122,3 +123,9 @@ def test_the_tag_of_the_clear_tells_of_injection() -> None:
     assert IMAP.was_injected(b"gp3 OK\r\n* BYE\r\ngp9 OK\r\n")
     assert IMAP.was_injected(b"GP3 BAD\r\n")
     assert not IMAP.was_injected(b"* BYE\r\ngp9 OK\r\n")
+
+
+def test_a_reply_of_nothing_but_literals_takes_little_time() -> None:
+    began = time.process_time()
+    assert IMAP.reply_end(IMAP.starttls, b"{0}\r\n" * 13_000) == 0
+    assert time.process_time() - began < 0.5

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import quote
+import html
+import json
+import time
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from gatepost.doctor.tongues.secrets import Redactor
 
 SECRET = 'Zq7"x\\wörd~Y'
+SPACED = 'Ärger & <Mühe> "O\'Ö" ÉÈ'
 
 
 def test_without_a_password_everything_passes() -> None:
@@ -39,6 +43,34 @@ def test_known_forms_are_taken_out(form: bytes) -> None:
     assert cleaned.startswith(b"-ERR you said ")
     for whole in (SECRET.encode(), base64.b64encode(SECRET.encode())):
         assert whole[:8] not in cleaned
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        html.escape(SPACED).encode(),
+        html.escape(SPACED, quote=False).encode(),
+        json.dumps(SPACED)[1:-1].encode(),
+        json.dumps(SPACED)[1:-1].upper().encode(),
+        json.dumps(SPACED, ensure_ascii=False)[1:-1].encode(),
+        quote_plus(SPACED).encode(),
+        SPACED.encode("utf-16-le"),
+        SPACED.encode("utf-16-be"),
+        SPACED.lower().encode(),
+        SPACED[::-1].encode(),
+    ],
+)
+def test_what_programs_make_of_words_is_taken_out(form: bytes) -> None:
+    assert Redactor(SPACED).clean(b"-ERR <" + form + b"> no\r\n") == b"-ERR <[secret]> no\r\n"
+    assert Redactor(SPACED).clean(b"-ERR <" + form[:-2]) == b"-ERR <[secret]"
+
+
+def test_a_long_password_and_many_words_take_little_time() -> None:
+    redactor = Redactor("ab" * 2000)
+    began = time.process_time()
+    for _ in range(10):
+        redactor.clean(b"ab" * 1999 + b"c" * 65_536 + b"ab" * 1999)
+    assert time.process_time() - began < 1.0
 
 
 @given(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.doctor.tongues import TONGUES, tongue_of
-from gatepost.doctor.tongues.words import Ask, fits_line, item, lines_of, printable, text_of, unique
+from gatepost.doctor.tongues.words import Ask, fits_line, item, line_end, lines_of, readable, text_of, unique
 
 
 def test_the_three_tongues_are_found_by_the_name_of_their_protocol() -> None:
@@ -21,6 +21,14 @@ def test_lines_end_with_lf_with_or_without_cr() -> None:
     assert lines_of(b"") == []
 
 
+@pytest.mark.parametrize(
+    ("octets", "start", "end"),
+    [(b"a\r\nb\n", 0, 3), (b"a\r\nb\n", 3, 5), (b"a\r\nb", 3, 0), (b"a\r", 0, 0), (b"", 0, 0)],
+)
+def test_where_a_line_ends(octets: bytes, start: int, end: int) -> None:
+    assert line_end(octets, start) == end
+
+
 def test_words_of_servers_are_text_whatever_they_are() -> None:
     assert text_of(b"gr\xc3\xbc\xff") == "grü\\xff"
     assert item(b" sasl  Plain\t") == "SASL PLAIN"
@@ -28,16 +36,16 @@ def test_words_of_servers_are_text_whatever_they_are() -> None:
 
 
 def test_what_a_terminal_would_obey_is_shown_as_text() -> None:
-    assert printable(b"\x1b[31mred\x07", 100) == "\\x1b[31mred\\x07"
-    assert printable("\u202egnp.exe".encode(), 100) == "\\u202egnp.exe"
-    assert printable(b"abcdef", 6) == "abcdef"
-    assert printable(b"abcdefg", 6) == "abcde…"
-    assert printable(b"\x1b\x1b\x1b", 6) == "\\x1b\\…"
+    assert readable(b"\x1b[31mred\x07", 100) == "\\x1b[31mred\\x07"
+    assert readable("\u202egnp.exe".encode(), 100) == "\\u202egnp.exe"
+    assert readable(b"abcdef", 6) == "abcdef"
+    assert readable(b"abcdefg", 6) == "abcde…"
+    assert readable(b"\x1b\x1b\x1b", 6) == "\\x1b\\…"
 
 
 @given(st.binary(max_size=60), st.integers(1, 50))
 def test_printable_is_bounded_and_holds_no_control_characters(octets: bytes, limit: int) -> None:
-    shown = printable(octets, limit)
+    shown = readable(octets, limit)
     assert len(shown) <= limit
     assert shown.isprintable()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from ipaddress import ip_address
 from typing import Final, Protocol
 
 from gatepost.doctor.facts import Discovery, Lookup, Outcome
+from gatepost.doctor.names.spelling import literal
 from gatepost.doctor.own.facts import Name, Published, Service
 from gatepost.doctor.own.gather.system import System
 from gatepost.ports import SERVICES, TlsMode
@@ -50,20 +50,12 @@ async def named(hosts: Iterable[str], resolver: Asks, system: System) -> tuple[N
 
 
 async def _name(host: str, resolver: Asks, system: System) -> Name:
-    if _literal(host):
+    if literal(host):
         lookups = [Lookup(host, "AAAA" if ":" in host else "A", Outcome.ANSWER, (host,))]
     else:
         lookups = await asyncio.gather(*(resolver.ask(host, kind) for kind in ("A", "AAAA")))
     addresses = [value for lookup in lookups for value in lookup.values]
     return Name(host, tuple(lookups), tuple(each for each in addresses if system.is_here(each)))
-
-
-def _literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def targets(found: Iterable[Published]) -> list[str]:

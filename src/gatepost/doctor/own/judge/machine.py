@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding
 from gatepost.doctor.own.facts import Disk, Host
-from gatepost.net.places import SUPERVISOR_ONLY
+from gatepost.net.places import SERVICE_FILES, SUPERVISOR_ONLY
+from gatepost.net.privileges import SPARE_FILES
 
 LOW_MESSAGES: Final = 10
 """Room for less than this many of the largest messages is little."""
 LOW_SHARE: Final = 0.05
 LOW_AT_MOST: Final = 20 * 1024**3
 """Whoever has so much left has time, however large the disk is."""
-SPARE_FILES: Final = 100
-"""Descriptors of a worker that are no connections: listeners, database, event loop."""
 PER_CONNECTION: Final = 40 * 1024
 """An idle encrypted connection (the measured budget)."""
 FEW_INODES: Final = 0.01
@@ -94,8 +95,18 @@ def _owners(host: Host, book: Book) -> Iterator[Finding]:
             evidence=names,
             user=host.data.owner,
             file=host.data.path,
-            command=f"chown -R {host.data.owner} {host.data.path}",
+            command=_give_back([Path(each.path) for each in others], directory, host.data.owner),
         )
+
+
+def _give_back(strangers: list[Path], directory: Path, owner: str) -> str:
+    """The line for the server's own files among them: no keys, and nothing that somebody else put there."""
+    own = [
+        str(path)
+        for path in strangers
+        if path.parent == directory and any(fnmatchcase(path.name, pattern) for pattern in SERVICE_FILES)
+    ]
+    return shlex.join(["chown", "-h", owner, *own]) if own else ""
 
 
 def clock(host: Host, book: Book) -> list[Finding]:

@@ -33,6 +33,9 @@ class TestMachine:
         seen = host(data=replace(host().data, octets=9 * 10**11), disk=Disk(10**12, 10**11, 0, 0))
         only(seen, "O53", Status.INFO)
 
+    def test_what_is_left_of_a_tiny_disk_is_told_in_octets(self) -> None:
+        assert "999 B" in only(host(disk=Disk(10**6, 999, 0, 0)), "O9", Status.FAIL).cause
+
     def test_unknown_disk(self) -> None:
         assert news(host(disk=None)) == {}
 
@@ -51,6 +54,18 @@ class TestMachine:
         assert only(host(data=data), "O81", Status.WARN).evidence == "store.db (root), tls (root)"
         assert only(host(data=data, supervisor_user="root"), "O81", Status.WARN).evidence == "store.db (root)"
         assert news(host(data=replace(data, strangers=strangers[1:]), supervisor_user="root")) == {}
+
+    def test_what_is_given_back_is_only_the_servers_own(self) -> None:
+        names = ("store.db", "store.db-wal", "tls", "tls/root.key", "tls/store.db", "notes.txt", "a b")
+        strangers = tuple(Mode(f"/var/lib/gatepost/{name}", 0o600, "root") for name in names)
+        data = replace(host().data, strangers=strangers)
+        for supervisor in ("root", "gatepost", ""):
+            found = only(host(data=data, supervisor_user=supervisor), "O81", Status.WARN)
+            assert found.command == "chown -h gatepost /var/lib/gatepost/store.db /var/lib/gatepost/store.db-wal"
+        spaced = replace(data, path="/srv/my mail", strangers=(Mode("/srv/my mail/secret", 0o600, "bob"),))
+        assert only(host(data=spaced), "O81", Status.WARN).command == "chown -h gatepost '/srv/my mail/secret'"
+        other = replace(data, strangers=strangers[-1:])
+        assert only(host(data=other), "O81", Status.WARN).command == ""
 
     def test_units(self) -> None:
         only(host(unit=Unit(systemd=True)), "O83", Status.INFO)

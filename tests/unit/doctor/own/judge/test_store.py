@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from gatepost.doctor.model import Status
 from gatepost.store.api import Health
 from support.host_facts import DAY, NOW, host
-from support.host_findings import news, only
+from support.host_findings import findings, news, only
 
 
 def test_another_schema() -> None:
@@ -36,3 +36,8 @@ def test_no_backup(age: int, expected: Status) -> None:
 def test_an_old_backup() -> None:
     found = only(host(data=replace(host().data, last_backup=NOW - 9 * DAY)), "O76", Status.WARN)
     assert "9 days" in found.title
+
+
+def test_a_store_that_could_not_be_asked_is_not_judged() -> None:
+    assert news(host(store=None)) == {}
+    assert "O96" not in findings(host(store=None))
