@@ -107,7 +107,7 @@ LOGINS = (
         also="A1",
         decides=False,
     ),
-    Specimen("A22", SMTPS.answering(EHLO=CRAM_ONLY), "submissions", login=True, called="digests-only"),
+    Specimen("S8", SMTPS.answering(EHLO=CRAM_ONLY), "submissions", login=True, called="digests-only"),
     Specimen("A22", SMTPS.answering(EHLO=KERBEROS_ONLY), "submissions"),
     refuses("A25", "pop3", CLOSE),
     refuses("A30", "smtp", b"535 5.7.8 Account is disabled\r\n"),

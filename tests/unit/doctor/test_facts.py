@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatepost.doctor.facts import Capabilities, Dial, Reach
+from gatepost.doctor.facts import Capabilities, Dial, Lookup, Outcome, Reach
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,11 @@ def test_a_capability_is_an_item_or_its_first_word() -> None:
 def test_mechanisms_are_told_in_the_order_of_the_server() -> None:
     known = Capabilities(True, ("AUTH=LOGIN", "UIDL", "AUTH=PLAIN", "AUTHX"))
     assert known.mechanisms() == ("LOGIN", "PLAIN")
+
+
+@pytest.mark.parametrize(
+    ("dnssec", "local", "proved"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_only_a_resolver_of_this_machine_proves_anything(dnssec: bool, local: bool, proved: bool) -> None:
+    answer = Lookup("example.com", "MX", Outcome.ANSWER, dnssec=dnssec, local=local)
+    assert answer.proved is proved

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gatepost.doctor.facts import Contact, Login
+from gatepost.doctor.judge.greeting import takes_password
 from gatepost.doctor.judge.pen import Pen, capabilities
 from gatepost.doctor.judge.words import best_match
 from gatepost.doctor.knowledge import Book
@@ -39,7 +40,10 @@ def _refused(contact: Contact, login: Login, provider: str, write: Pen) -> tuple
     if not login.reply:
         known = capabilities(contact)
         mechanisms = ", ".join(known.mechanisms()) if known else ""
-        return (write(_NOT_TRIED.get(login.error, "A25"), login.error, mechanisms=mechanisms),)
+        row = _NOT_TRIED.get(login.error, "A25")
+        if row == "A22" and contact.inside_tls is not None and takes_password(contact):
+            row = "S8"  # by a way that mail programs may speak, and we do not
+        return (write(row, login.error, mechanisms=mechanisms),)
     if not said_no(login):
         reason = best_match(login.reply, contact.target.service.protocol, provider, write.book, general="A1")
         return (write(reason.id if reason else "A25", login.reply),)

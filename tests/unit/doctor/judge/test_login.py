@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatepost.doctor.facts import Contact, Login, Visit
-from gatepost.doctor.judge.login import judge
+from gatepost.doctor.judge.login import judge, said_no
 from support.wire_facts import BOOK, LOGGED_IN, VISITED, contact, told
 
 
@@ -33,7 +33,7 @@ SPECIMENS = {
     "not asked for": (contact(), "", []),
     "held back, certificate": (not_tried("certificate not trusted"), "", []),
     "held back, clear": (not_tried("not encrypted"), "", []),
-    "no mechanism": (not_tried("no usable mechanism"), "", [("A22", "fail")]),
+    "no mechanism of ours": (not_tried("no usable mechanism"), "", [("S8", "skip")]),
     "no mechanism, and nothing known": (
         contact(inside_tls=None, login=Login("", False, b"", error="no usable mechanism")),
         "",
@@ -118,3 +118,17 @@ def test_what_happens_at_the_mailbox_belongs_to_its_stage() -> None:
 def test_unknown_words_are_less_sure() -> None:
     (unknown,) = judge(refused(b"a3 NO xyzzy\r\n"), "", BOOK)
     assert (unknown.confidence, unknown.evidence) == ("possible", "a3 NO xyzzy")
+
+
+@pytest.mark.parametrize(
+    ("login", "no"),
+    [
+        (Login("PLAIN", False, b"a3 NO [AUTHENTICATIONFAILED] no\r\n"), True),
+        (Login("PLAIN", False, b"* BYE go away\r\n"), False),
+        (Login("PLAIN", False, b"a3 BAD what\r\n"), False),
+        (Login("", False, b"", error="closed"), False),
+        (LOGGED_IN, False),
+    ],
+)
+def test_only_a_judged_password_was_refused(login: Login, no: bool) -> None:
+    assert said_no(login) is no

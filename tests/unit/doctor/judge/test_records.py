@@ -14,7 +14,7 @@ from gatepost.doctor.facts import (
     Reach,
     Source,
 )
-from gatepost.doctor.judge.records import judge, unexamined
+from gatepost.doctor.judge.records import judge, spare, unexamined
 from gatepost.doctor.knowledge import load
 from gatepost.doctor.model import Confidence, Status, Target
 from gatepost.ports import BY_NAME
@@ -126,3 +126,9 @@ def test_strange_servers_are_not_praised():
     strange = target(host="imap.evil.test")
     (finding,) = judged(published(Source.SRV, strange), contacts=[contact(strange)])
     assert (finding.id, finding.status) == ("D31", Status.INFO)
+
+
+def test_what_nobody_published_has_no_spare():
+    discovery = Discovery("example.com", (published(Source.SRV, target(host="a.example.com")),), MX, ())
+    other = contact(target(host="a.example.com"))
+    assert not spare(target(host="typed.example.com"), discovery, [other])

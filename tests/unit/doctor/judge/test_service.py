@@ -72,7 +72,7 @@ def test_why_there_was_no_login() -> None:
     assert (found.id, "imaps mail.example.com:993" in found.title) == ("S4", True)
 
 
-def replace_known(**changes: str) -> Circumstances:
+def replace_known(**changes: str | bool) -> Circumstances:
     return Circumstances(now=NOW, **changes)  # type: ignore[arg-type]
 
 
@@ -98,3 +98,13 @@ def test_the_provider_and_the_letters_are_handed_on() -> None:
     known = Circumstances(now=NOW, provider=BOOK.row("I1").provider, ascii_only=False)
     found = judge(contact("imaps", login=refused, handshake=VERIFIED), NOTHING, known, BOOK)
     assert [each.id for each in found if each.stage is Stage.LOGIN] == ["I1", "A20"]
+
+
+def test_an_address_that_lets_us_in_at_times_limits_us() -> None:
+    found = judge(unreached(), NOTHING, replace_known(limited=True), BOOK)
+    assert [each.id for each in found if each.status != "skip"] == ["T24"]
+
+
+def test_a_service_that_took_too_long_is_told_so() -> None:
+    found = judge(replace(contact(), unfinished=True, seconds=8.5), NOTHING, KNOWN, BOOK)
+    assert [each.evidence for each in found if each.id == "T25"] == ["8.5 s"]

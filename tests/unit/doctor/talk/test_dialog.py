@@ -432,7 +432,9 @@ class TestLeave:
     )
     def test_politely(self, table, protocol, farewell):
         desk = table(protocol)
+        assert not desk.dialog.ending
         desk.take(desk.dialog.leave())
+        assert desk.dialog.ending
         assert desk.sent == [farewell]
         assert not desk.wants(Hang)
         assert desk.take(desk.dialog.leave()).wants(Hang), "who asks twice does not want to wait"
