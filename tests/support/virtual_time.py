@@ -37,3 +37,9 @@ def run(main: Coroutine[Any, Any, T]) -> tuple[T, float]:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         result = runner.run(main)
         return result, runner.get_loop().time()
+
+
+async def passes(seconds: float) -> None:
+    """Time of this loop: nobody waits for it."""
+    assert isinstance(asyncio.get_running_loop(), VirtualLoop)
+    await asyncio.sleep(seconds)

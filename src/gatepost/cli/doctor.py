@@ -67,64 +67,84 @@ class _Command(TyperCommand):
             raise
 
 
+# The options, in the order of the help page.
+_Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="[SUBJECT]",
+        show_default=False,
+        help="A mail address, host, host:port, or URL like pop3s://host:995. Without it: this Gatepost host.",
+    ),
+]
+_ServiceName = Annotated[
+    str, typer.Option(metavar="NAME", help="Only this service: pop3s, imaps, submissions, submission, …")
+]
+_User = Annotated[str, typer.Option(metavar="NAME", help="Test the login of this user; asks the password.")]
+_Login = Annotated[bool, typer.Option("--login", help="Test the login of the address; asks the password.")]
+_PasswordEnv = Annotated[str, typer.Option(metavar="NAME", help="Take the password from this environment variable.")]
+_PasswordFd = Annotated[
+    int | None, typer.Option(metavar="N", min=0, help="Read the password from this file descriptor.")
+]
+_Sender = Annotated[
+    str, typer.Option("--from", metavar="ADDRESS", help="Ask the server whether this may send; nothing is sent.")
+]
+_OnlyV4 = Annotated[bool, typer.Option("-4", "--ipv4", help="Only IPv4.")]
+_OnlyV6 = Annotated[bool, typer.Option("-6", "--ipv6", help="Only IPv6.")]
+_AllPorts = Annotated[bool, typer.Option("--all-ports", help="Every mail port, published or not.")]
+_Authorities = Annotated[str, typer.Option(metavar="FILE", help="Trust the authorities in this file as well (PEM).")]
+_Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0.1, max=60, help="For each single step.")]
+_Resolvers = Annotated[
+    list[str] | None, typer.Option(metavar="IP[:PORT]", help="Ask this name server; may be repeated.")
+]
+_SecondOpinion = Annotated[
+    bool,
+    typer.Option(
+        "--second-opinion",
+        help="Ask public name servers (Quad9, Cloudflare, Google), too, when yours denies a name or gives a"
+        " private address. Without it they are asked only when yours gives no usable answer.",
+    ),
+]
+_Rules = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Your own rows of knowledge: TOML, or a folder of them.")
+]
+_Language = Annotated[str, typer.Option(metavar="LANGUAGE", help="en, de, fr or es; otherwise that of the system.")]
+_Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what passed in full, too.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+_Nagios = Annotated[bool, typer.Option("--nagios", help="Print one line, for monitoring.")]
+_Html = Annotated[str, typer.Option(metavar="FILE", help="Write one page to send to support; - prints it.")]
+_Bundle = Annotated[
+    str,
+    typer.Option(metavar="FILE", help="Write a report for strangers, without your names as far as known; - prints it."),
+]
+_Compare = Annotated[str, typer.Option(metavar="HOST", help="Test this one too, and show where they differ.")]
+_Watch = Annotated[int | None, typer.Option(metavar="SECONDS", min=10, help="Test again and again; show what changes.")]
+
+
 def doctor(
     context: typer.Context,
-    subject: Annotated[
-        str,
-        typer.Argument(
-            metavar="[SUBJECT]",
-            show_default=False,
-            help="A mail address, host, host:port, or URL like pop3s://host:995. Without it: this Gatepost host.",
-        ),
-    ] = "",
-    service: Annotated[
-        str, typer.Option(metavar="NAME", help="Only this service: pop3s, imaps, submissions, submission, …")
-    ] = "",
-    user: Annotated[str, typer.Option(metavar="NAME", help="Test the login of this user; asks the password.")] = "",
-    login: Annotated[bool, typer.Option("--login", help="Test the login of the address; asks the password.")] = False,
-    password_env: Annotated[
-        str, typer.Option(metavar="NAME", help="Take the password from this environment variable.")
-    ] = "",
-    password_fd: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Read the password from this file descriptor.")
-    ] = None,
-    sender: Annotated[
-        str, typer.Option("--from", metavar="ADDRESS", help="Ask the server whether this may send; nothing is sent.")
-    ] = "",
-    v4: Annotated[bool, typer.Option("-4", "--ipv4", help="Only IPv4.")] = False,
-    v6: Annotated[bool, typer.Option("-6", "--ipv6", help="Only IPv6.")] = False,
-    all_ports: Annotated[bool, typer.Option("--all-ports", help="Every mail port, published or not.")] = False,
-    ca: Annotated[str, typer.Option(metavar="FILE", help="Trust the authorities in this file as well (PEM).")] = "",
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, max=60, help="For each single step.")] = 5.0,
-    resolver: Annotated[
-        list[str] | None, typer.Option(metavar="IP[:PORT]", help="Ask this name server; may be repeated.")
-    ] = None,
-    second_opinion: Annotated[
-        bool,
-        typer.Option(
-            "--second-opinion",
-            help="Ask public name servers (Quad9, Cloudflare, Google), too, when yours denies a name or gives a"
-            " private address. Without it they are asked only when yours gives no usable answer.",
-        ),
-    ] = False,
-    rules: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Your own rows of knowledge: TOML, or a folder of them.")
-    ] = None,
-    lang: Annotated[str, typer.Option(metavar="LANGUAGE", help="en, de, fr or es; otherwise that of the system.")] = "",
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what passed in full, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
-    nagios: Annotated[bool, typer.Option("--nagios", help="Print one line, for monitoring.")] = False,
-    html: Annotated[str, typer.Option(metavar="FILE", help="Write one page to send to support; - prints it.")] = "",
-    bundle: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", help="Write a report for strangers, without your names as far as known; - prints it."
-        ),
-    ] = "",
-    compare: Annotated[str, typer.Option(metavar="HOST", help="Test this one too, and show where they differ.")] = "",
-    watch: Annotated[
-        int | None, typer.Option(metavar="SECONDS", min=10, help="Test again and again; show what changes.")
-    ] = None,
+    subject: _Subject = "",
+    service: _ServiceName = "",
+    user: _User = "",
+    login: _Login = False,
+    password_env: _PasswordEnv = "",
+    password_fd: _PasswordFd = None,
+    sender: _Sender = "",
+    v4: _OnlyV4 = False,
+    v6: _OnlyV6 = False,
+    all_ports: _AllPorts = False,
+    ca: _Authorities = "",
+    timeout: _Timeout = 5.0,
+    resolver: _Resolvers = None,
+    second_opinion: _SecondOpinion = False,
+    rules: _Rules = None,
+    lang: _Language = "",
+    verbose: _Verbose = False,
+    as_json: _AsJson = False,
+    nagios: _Nagios = False,
+    html: _Html = "",
+    bundle: _Bundle = "",
+    compare: _Compare = "",
+    watch: _Watch = None,
 ) -> None:
     """Say why mail does not work, for any server, with a fix. Exit code: 0 fine, 1 warnings, 2 fails, 3 not tested."""
     with _ending(nagios=nagios):
@@ -135,10 +155,10 @@ def doctor(
                 service=service, user=user, login=login, password_env=password_env, compare=compare, sender=sender
             )
         if compare:
-            _refuse_together("--compare", nagios=nagios, watch=watch, html=html, bundle=bundle)
             _refuse_together(
-                "--compare", login=login, user=user, password_env=password_env, password_fd=password_fd is not None
-            )
+                "--compare", nagios=nagios, watch=watch, html=html, bundle=bundle,
+                login=login, user=user, password_env=password_env, password_fd=password_fd is not None,
+            )  # fmt: skip
         _refuse_crowds({"--json": as_json, "--nagios": nagios, "--html -": html == "-", "--bundle -": bundle == "-"})
         if resolver:
             _refuse_together("--resolver", second_opinion=second_opinion)

@@ -25,7 +25,7 @@ from gatepost.doctor.facts import (
 )
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Progress, Question, Report, Secret, Status, Target
-from support.virtual_time import run
+from support.virtual_time import passes, run
 from support.wire_facts import (
     BOOK,
     CLOSED,
@@ -359,7 +359,7 @@ class Slow(Looker):
 
 class SlowFinder(Finder):
     async def discover(self, address: str, resolver: Any, book: Book, families: tuple[int, ...]) -> Discovery:
-        await asyncio.sleep(3.0)
+        await passes(3.0)
         return await super().discover(address, resolver, book, families)
 
 
@@ -429,7 +429,13 @@ def test_cancelling_ends_everything() -> None:
     ended: list[str] = []
     looker = Looker()
 
+    begun: list[str] = []
+    all_begun = asyncio.Event()
+
     async def wait() -> None:
+        begun.append("")
+        if len(begun) == 6:
+            all_begun.set()
         try:
             await forever()
         finally:
@@ -439,7 +445,7 @@ def test_cancelling_ends_everything() -> None:
 
     async def main() -> None:
         task = asyncio.create_task(examine(Question(HOST), resolver=None, book=BOOK, looker=looker, finder=Finder()))
-        await asyncio.sleep(1)
+        await all_begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
