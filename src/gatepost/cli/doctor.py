@@ -148,7 +148,7 @@ def doctor(
 ) -> None:
     """Say why mail does not work, for any server, with a fix. Exit code: 0 fine, 1 warnings, 2 fails, 3 not tested."""
     with _ending(nagios=nagios):
-        from gatepost.cli import examination  # noqa: PLC0415 -- `--help` needs none of it
+        from gatepost.cli.examination import Order, Output, run  # noqa: PLC0415 -- `--help` needs none of it
 
         if not subject:
             _refuse_without_subject(
@@ -168,7 +168,7 @@ def doctor(
                 subject, service=service, user=user, sender=sender, families=_families(v4=v4, v6=v6), ca=ca,
                 login=login, password_env=password_env, password_fd=password_fd, all_ports=all_ports, timeout=timeout,
             )  # fmt: skip
-        order = examination.Order(
+        order = Order(
             question=question,
             other=_other(question, compare) if question and compare else None,
             environment=context.obj,
@@ -177,11 +177,9 @@ def doctor(
             rules=tuple(rules or ()),
             language=lang,
             second_opinion=second_opinion,
-            output=examination.Output(
-                json=as_json, nagios=nagios, html=html, bundle=bundle, verbose=verbose, watch=watch
-            ),
+            output=Output(json=as_json, nagios=nagios, html=html, bundle=bundle, verbose=verbose, watch=watch),
         )
-        raise typer.Exit(examination.run(order))
+        raise typer.Exit(run(order))
 
 
 @contextmanager
