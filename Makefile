@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
-LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras
 
 # What the tests with real mail programs need, and what the benchmark compares with (Debian package names).
 TEST_PACKAGES := curl fetchmail mpop getmail6 openssl iproute2 nftables dovecot-pop3d dovecot-imapd postfix
