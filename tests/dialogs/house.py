@@ -278,7 +278,7 @@ class House:
         assert isinstance(session, Pop3Session)
         flow = StubFlow(TLS if service == "pop3s" else None)
         flow.session = session
-        await session.opened(flow)
+        session.opened(flow)
         flow.collect()
         return session, flow
 

@@ -76,12 +76,12 @@ class MemoryWire:
     async def start_tls(self):
         assert self._session.wants_tls
         self._flow.tls = TLS
-        await self._session.secured()
+        self._session.secured()
 
     async def close(self):
         if self._open:
             self._open = False
-            self.log = dict(await self._session.closed("closed by client"))
+            self.log = dict(self._session.closed("closed by client"))
 
 
 class SocketWire:

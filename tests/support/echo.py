@@ -64,7 +64,7 @@ class EchoSession:
         self.flow: Flow | None = None
         self.got: list[bytes] = []
 
-    async def opened(self, flow: Flow) -> None:
+    def opened(self, flow: Flow) -> None:
         self.flow = flow
         self.machine.out += b"+OK hello " + (flow.tls.version.encode() if flow.tls else b"clear") + b"\r\n"
         self.opening.set()
@@ -113,7 +113,7 @@ class EchoSession:
     def idle_seconds(self) -> float:
         return self.idle
 
-    async def secured(self) -> None:
+    def secured(self) -> None:
         self.wants_tls = False
         self.machine.reads = True
 
@@ -125,7 +125,7 @@ class EchoSession:
         self.machine.out += b"-ERR shutting down\r\n"
         self.finish()
 
-    async def closed(self, reason: str) -> Mapping[str, object]:
+    def closed(self, reason: str) -> Mapping[str, object]:
         self.ending.set()
         return {"commands": len(self.got)}
 

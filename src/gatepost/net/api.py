@@ -73,7 +73,7 @@ class Session(Protocol):
 
     machine: Machine
 
-    async def opened(self, flow: Flow) -> None:
+    def opened(self, flow: Flow) -> None:
         """The connection stands (TLS done, if implicit): greet."""
 
     def advance(self) -> Coroutine[Any, Any, None] | None:
@@ -91,7 +91,7 @@ class Session(Protocol):
     def wants_tls(self) -> bool:
         """The positive reply to STARTTLS is in `data_to_send`: after flushing it the driver upgrades."""
 
-    async def secured(self) -> None:
+    def secured(self) -> None:
         """TLS stands after STARTTLS; plaintext buffered before was thrown away."""
 
     @property
@@ -104,5 +104,5 @@ class Session(Protocol):
     def shutting_down(self) -> None:
         """The server drains and this session is between commands: say goodbye, become `finished`."""
 
-    async def closed(self, reason: str) -> Mapping[str, object]:
+    def closed(self, reason: str) -> Mapping[str, object]:
         """The connection is gone: give back locks; returns the fields of the log line, in order."""

@@ -354,7 +354,7 @@ class Connection(asyncio.Protocol):
         machine = session.machine
         self._due = 0.0
         self._since = self._hub.now
-        await session.opened(self)
+        session.opened(self)
         self._greet(machine.data_to_send())
         while not session.finished:
             if self._begun is not None:
@@ -444,7 +444,7 @@ class Connection(asyncio.Protocol):
         await self._secure()
         self._due = 0.0
         self._since = self._hub.now
-        await session.secured()
+        session.secured()
         self._greet(session.machine.data_to_send())
 
     async def flush(self) -> None:
@@ -464,7 +464,7 @@ class Connection(asyncio.Protocol):
             end = Ended(Outcome.REFUSED, session.reason)
         try:
             reason = "" if end.outcome is Outcome.DONE else str(end)
-            fields = dict(await session.closed(reason)) if session is not None else {}
+            fields = dict(session.closed(reason)) if session is not None else {}
         except Exception as error:  # noqa: BLE001 -- as in `_serve`
             self._hub.failed(self, error)
         self._hub.report(self._record(end, fields))

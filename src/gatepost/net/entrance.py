@@ -62,13 +62,13 @@ class Refused:
         line, self._line = self._line, b""
         return line
 
-    async def opened(self, flow: Flow) -> None:
+    def opened(self, flow: Flow) -> None:
         """The line is there already."""
 
     def advance(self) -> None:
         """Finished from the start, so there is nothing to advance."""
 
-    async def secured(self) -> None:
+    def secured(self) -> None:
         """Nothing changes."""
 
     def timed_out(self) -> None:
@@ -77,7 +77,7 @@ class Refused:
     def shutting_down(self) -> None:
         """Nothing to add."""
 
-    async def closed(self, reason: str) -> Mapping[str, object]:
+    def closed(self, reason: str) -> Mapping[str, object]:
         """It held nothing."""
         del reason
         return {}

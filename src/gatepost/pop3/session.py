@@ -49,7 +49,7 @@ class Pop3Session:
 
         return show
 
-    async def opened(self, flow: net.Flow) -> None:
+    def opened(self, flow: net.Flow) -> None:
         """Greets."""
         self._talk.flow = flow
         self._machine.send(self._machine.voice.ok(texts.GREETING))
@@ -105,7 +105,7 @@ class Pop3Session:
     def wants_tls(self) -> bool:
         return self._machine.state is SECURING
 
-    async def secured(self) -> None:
+    def secured(self) -> None:
         """RFC 2595 §4: as if the connection had just begun, but without a greeting."""
         self._machine.secured(self._first_voice())
         self._talk.utf8, self._talk.language = False, ""
@@ -130,7 +130,7 @@ class Pop3Session:
             self._record.ended("restart")
             self._machine.close(self._machine.voice.err(texts.RESTARTING))
 
-    async def closed(self, reason: str) -> Mapping[str, object]:
+    def closed(self, reason: str) -> Mapping[str, object]:
         """Without QUIT nothing was deleted (RFC 1939 §6)."""
         if isinstance(self._stage, Transaction):
             self._stage.leave()

@@ -39,10 +39,10 @@ async def talk(data, service="pop3s", **peer):
     for piece in data:
         if session.wants_tls:
             flow.tls = TLS
-            await session.secured()
+            session.secured()
         if piece and not session.finished:
             await house.say(connection, piece)
-    await session.closed("end")
+    session.closed("end")
     return bytes(flow.out), house
 
 
@@ -141,7 +141,7 @@ def test_our_client_logs_in_with_sasl_after_stls():
         (answer,) = await wire.ask(c.Stls())
         assert answer.status.ok
         wire.connection[1].tls = TLS
-        await wire.connection[0].secured()
+        wire.connection[0].secured()
         wire.client.secured()
         mechanism = sasl_client("PLAIN", LOGIN, PASSWORD, "nonce")
         (answer,) = await wire.ask(c.Auth("PLAIN", mechanism.step(None)))

@@ -565,7 +565,7 @@ class TestOutput:
 
     def test_a_bug_in_closed_is_told_and_the_record_written(self) -> None:
         class Broken(EchoSession):
-            async def closed(self, reason: str) -> dict[str, object]:
+            def closed(self, reason: str) -> dict[str, object]:
                 raise ZeroDivisionError
 
         async def work() -> None:

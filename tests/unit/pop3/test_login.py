@@ -72,7 +72,7 @@ def test_each_mechanism_opens_the_maildrop(hasher, mechanism, initial):
             event = await step(house, client, connection)
         assert event.status.ok
         assert sasl.complete
-        fields = await connection[0].closed("x")
+        fields = connection[0].closed("x")
         assert (fields["user"], fields["mechanism"]) == ("bob@example.com", mechanism)
 
     asyncio.run(story())
@@ -91,7 +91,7 @@ def test_all_refusals_sound_the_same(hasher):
             client.send(c.Pass(password))
             assert isinstance(await step(house, client, connection), Answer)
             said.add(client.next_event().status)
-            await connection[0].closed("x")
+            connection[0].closed("x")
         (status,) = said
         assert (status.ok, status.code) == (False, "AUTH")
 

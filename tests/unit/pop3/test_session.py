@@ -31,8 +31,8 @@ def test_what_is_held_is_given_back_however_it_ends():
         assert house.locks.held
         assert house.tally.sessions == 1
         await house.say(connection, b"DELE 1\r\n")
-        await session.closed("connection lost")
-        await session.closed("again")
+        session.closed("connection lost")
+        session.closed("again")
         assert not house.locks.held
         assert house.tally.sessions == 0
 
@@ -121,7 +121,7 @@ def test_time_outs():
         assert session.idle_seconds == 600
         session.timed_out()
         assert flow.collect() == b"-ERR no command for 600 seconds, nothing was deleted; goodbye\r\n"
-        assert (await session.closed("timeout"))["outcome"] == "idle"
+        assert (session.closed("timeout"))["outcome"] == "idle"
 
     play(story)
 
@@ -145,7 +145,7 @@ def test_shutting_down():
         assert flow.collect().startswith(b"-ERR [SYS/TEMP] the server is restarting, nothing was deleted")
         session.shutting_down()
         assert flow.collect() == b""
-        assert (await session.closed("shutdown"))["outcome"] == "restart"
+        assert (session.closed("shutdown"))["outcome"] == "restart"
 
     play(story)
 
@@ -162,7 +162,7 @@ def test_an_address_that_failed_too_often_is_told_so():
             b"-ERR [SYS/TEMP] too many failed logins from your IP address: try again in 60 seconds"
         )
         assert session.finished
-        assert (await session.closed("x"))["outcome"] == "refused"
+        assert (session.closed("x"))["outcome"] == "refused"
 
     play(story)
 
@@ -200,8 +200,8 @@ def test_a_session_that_was_not_opened_is_patient():
         session = house.services.session(house.peer())
         session.machine.receive_data(b"CAPA\r\n")
         await handled(session)
-        await session.secured()
-        assert (await session.closed("lost"))["outcome"] == "lost"
+        session.secured()
+        assert (session.closed("lost"))["outcome"] == "lost"
 
     play(story)
 
@@ -243,7 +243,7 @@ def test_a_message_that_breaks_off_ends_the_connection_without_a_dot(error):
         assert session.finished
         assert not answer.endswith(b"\r\n.\r\n")
         assert b"still here" not in answer
-        assert (await session.closed("x"))["outcome"] == "error"
+        assert (session.closed("x"))["outcome"] == "error"
 
     play(story, House([BIG]))
 
@@ -359,7 +359,7 @@ def test_who_never_stops_talking_gets_no_more_time_to_log_in_than_others():
         answer = await house.say(connection, b"CAPA\r\nUSER alice\r\nPASS open sesame\r\n")
         assert answer == b"-ERR no login within 60 seconds; goodbye\r\n"
         assert session.finished
-        assert (await session.closed("x"))["outcome"] == "idle"
+        assert (session.closed("x"))["outcome"] == "idle"
 
     play(story)
 
@@ -383,7 +383,7 @@ def test_a_lost_connection_leaves_the_session_by_an_exception():
         session.machine.receive_data(b"RETR 1\r\n")
         with pytest.raises(ConnectionError):
             await handled(session)
-        fields = await session.closed("reset by peer")
+        fields = session.closed("reset by peer")
         assert (fields["outcome"], fields["reason"]) == ("lost", "reset by peer")
 
     play(story, House([BIG]))
@@ -442,7 +442,7 @@ def test_the_log_line():
         await house.say(
             connection, b"USER alice/Archive\r\nPASS open sesame\r\nRETR 1\r\nTOP 1 0\r\nDELE 1\r\nQUIT\r\n"
         )
-        fields = dict(await session.closed("done"))
+        fields = dict(session.closed("done"))
         assert fields == {
             "user": LOGIN, "mechanism": "USER", "credential": "Alice's phone", "folder": "Archive", "retrieved": 1,
             "top": 1, "deleted": 1, "bytes": len(flow.out), "outcome": "quit", "reason": "done",
@@ -455,7 +455,7 @@ def test_security_48_nothing_a_client_chose_forges_the_log():
     async def story(house):
         session, _ = connection = await house.connect()
         await house.say(connection, "USER eve\x1b[2K\u202e\u2028user=root\r\nPASS x\r\n".encode())
-        fields = await session.closed("lost")
+        fields = session.closed("lost")
         assert fields["user"] == "eve\x1b[2K\u202e\u2028user=root"
         assert fields["reason"] == "unknown user"
         assert "PASS" not in str(fields)
@@ -507,7 +507,7 @@ def test_tls_is_asked_for_after_stls():
         assert await house.say(connection, b"STLS\r\nCAPA\r\n") == b"+OK begin TLS now\r\n"
         assert session.wants_tls
         flow.tls = TLS
-        await session.secured()
+        session.secured()
         assert not session.wants_tls
         assert flow.collect() == b""
 

@@ -60,7 +60,7 @@ def test_a_store_that_stays_away_is_not_claimed_to_have_deleted(slow):
         assert answer.startswith(b"-ERR [SYS/TEMP] the store did not confirm the deletions")
         assert session.finished
         assert not house.locks.held
-        fields = await session.closed("x")
+        fields = session.closed("x")
         assert (fields["deleted"], fields["outcome"]) == (0, "error")
 
     assert len(play(story).store.executed) == (1 if slow else 5)
