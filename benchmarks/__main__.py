@@ -30,8 +30,9 @@ PEERS: dict[str, Callable[[Workload], Peer]] = {
     "dovecot-tuned": lambda load: Dovecot(load, TUNED_FLAVOUR),
     "dovecot-shared": lambda load: Dovecot(load, SHARED_FLAVOUR),
     "gatepost": Gatepost,
+    "gatepost-none-kept": lambda load: Gatepost(load, kept=0),
 }
-WITHOUT_LARGE = ("floor", "dovecot-default", "dovecot-shared")
+WITHOUT_LARGE = ("floor", "dovecot-default", "dovecot-shared", "gatepost-none-kept")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

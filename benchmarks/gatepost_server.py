@@ -23,6 +23,9 @@ drain = 1
 file = "{certificate}"
 key = "{key}"
 
+[pop3]
+kept_replies = {kept}
+{crowded}
 [service.pop3s]
 port = {tls}
 addresses = ["{host}"]
@@ -35,28 +38,28 @@ cleartext_login_from = ["127.0.0.0/8"]
 """
 """What anybody would set, and logins without TLS, which are measured too."""
 
-CROWDED = """
-[limits]
-connections_per_account = {crowd}
-
-[pop3]
+CROWDED = """\
 maildrop = "snapshot"
 login_timeout = 900
+
+[limits]
+connections_per_account = {crowd}
 """
 """For many idle sessions of a few users."""
+KEPT = 16 * 1024 * 1024
+"""The default of `pop3.kept_replies`."""
 
 
 class Gatepost:
-    """Ours."""
+    """Ours. `kept`: octets of `pop3.kept_replies`; with 0 every message is read from the store each time."""
 
-    name = "Gatepost"
-    crowd = 100_000
-
-    def __init__(self, load: Workload, *, workers: int = 0, command: Sequence[str] = COMMAND) -> None:
-        self.load, self.workers, self.command = load, workers or cores(), command
+    def __init__(self, load: Workload, *, workers: int = 0, kept: int = KEPT, command: Sequence[str] = COMMAND) -> None:
+        self.load, self.workers, self.kept, self.command = load, workers or cores(), kept, command
+        self.name = "Gatepost" if kept else "Gatepost, none kept"
+        self.crowd = 100_000 if kept else 0
         version = run([*COMMAND, "--version"]).split()[-1]
-        self.detail = f"{version}, SQLite, {self.workers} workers, argon2id passwords"
-        self.home = load.directory / "gatepost"
+        self.detail = f"{version}, SQLite, {self.workers} workers, argon2id passwords, kept_replies = {kept}"
+        self.home = load.directory / self.name.replace(", ", "-").replace(" ", "-")
         self.home.mkdir(exist_ok=True)
         self.config = self.home / "gatepost.toml"
 
@@ -70,9 +73,10 @@ class Gatepost:
             "host": HOST,
             "plain": ports[0],
             "tls": ports[1],
-            "crowd": crowd,
+            "kept": self.kept,
+            "crowded": CROWDED.format(crowd=crowd) if crowd else "",
         }
-        self.config.write_text((CONFIG + (CROWDED if crowd else "")).format(**values))
+        self.config.write_text(CONFIG.format(**values))
 
     def _run(self, *arguments: str, stdin: str | None = None) -> None:
         run([*COMMAND, "--config", str(self.config), *arguments], stdin=stdin, seconds=1800)

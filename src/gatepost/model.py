@@ -219,6 +219,10 @@ class Maildrop:
     """position -> UIDL, only where it is not the derived one."""
     ascii_sizes: dict[int, int] = field(default_factory=dict)
     """position -> size of the RFC 6858 surrogate, only for messages with 8-bit headers."""
+    octets: int = field(default=-1, compare=False)
+    """Of all messages, once a session has added up `sizes` for all that hold this maildrop; -1 until then."""
+    uidl_lines: bytes = field(default=b"", compare=False)
+    """What UIDL lists, once a session has made it for all that hold this maildrop; empty until then."""
 
     def uidl(self, position: int) -> str:
         """The unique-id of RFC 1939 §7: never changes, 1 to 70 characters of 0x21 to 0x7E."""

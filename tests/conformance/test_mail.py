@@ -15,10 +15,11 @@ from gatepost.errors import (
     NoSuchMessageError,
     OverQuotaError,
 )
-from gatepost.model import CHUNK, Flag, derived_uidl
+from gatepost.model import CHUNK, DeletePolicy, Flag, derived_uidl
 from gatepost.store.api import Changed
 from gatepost.store.commands import (
     CreateMailbox,
+    DeleteMessages,
     Deliver,
     Inline,
     NewEmail,
@@ -222,6 +223,38 @@ async def test_a_maildrop_is_packed(bench):
     assert [await bench.store.chunk(blob, 0) for blob in drop.blobs] == [b"x" * (n + 1) for n in range(4)]
     early = await bench.store.maildrop(account.account_id, "INBOX", below_uid=3)
     assert list(early.uids) == [1, 2]
+
+
+async def test_a_maildrop_at_hand_is_all_of_it_as_it_is_now(bench):
+    alice, bob = await new_account(bench.store), await new_account(bench.store, "bob@example.com")
+    account_id = alice.account_id
+    assert bench.store.maildrop_at_hand(account_id, "INBOX") == await bench.store.maildrop(account_id, "INBOX")
+    for body, uidl in ((b"a", None), (b"bb", "old"), (b"ccc", None)):
+        await put(bench.store, alice, body, uidl=uidl)
+        await bench.store.maildrop(account_id, "INBOX", below_uid=2)
+        drop = bench.store.maildrop_at_hand(account_id, "inbox")
+        assert drop == await bench.store.maildrop(account_id, "INBOX")
+    assert (list(drop.sizes), drop.uidls, drop.uidnext) == ([1, 2, 3], {1: "old"}, 4)
+    await bench.store.execute(DeleteMessages(account_id, drop.mailbox_id, (1,), DeletePolicy.PURGE))
+    assert list(bench.store.maildrop_at_hand(account_id, "INBOX").uids) == [2, 3]
+    assert not bench.store.maildrop_at_hand(bob.account_id, "INBOX").uids
+
+
+async def test_no_maildrop_is_at_hand_where_there_is_none(bench):
+    account = await new_account(bench.store)
+    for account_id, name in ((account.account_id, "No"), (5, "INBOX")):
+        with pytest.raises(NoSuchMailboxError):
+            bench.store.maildrop_at_hand(account_id, name)
+    with pytest.raises(InvalidValueError):
+        bench.store.maildrop_at_hand(account.account_id, "x/")
+    assert not bench.store.maildrop_at_hand(account.account_id, "INBOX").uids
+
+
+async def test_a_large_maildrop_is_not_at_hand(bench):
+    account = await new_account(bench.store)
+    await bench.store.execute(Deliver(mail(b"x"), (Target(account.account_id, "INBOX"),) * 2001))
+    assert bench.store.maildrop_at_hand(account.account_id, "INBOX") is None
+    assert len((await bench.store.maildrop(account.account_id, "INBOX")).uids) == 2001
 
 
 async def test_a_large_maildrop_is_one_snapshot_and_lets_others_run(bench):

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
-from dialogs.house import DOTS, EIGHT_BIT, MAIL, PLAIN, TLS, House, handled
+from dialogs.house import DOTS, EIGHT_BIT, MAIL, PLAIN, TLS, House, segment
 from gatepost.model import DeletePolicy
 
 BODIES = {"plain": PLAIN, "dots": DOTS, "8bit": EIGHT_BIT}
@@ -60,9 +60,7 @@ class MemoryWire:
         for start in range(0, len(data), self._chunk):
             if session.finished:
                 return
-            session.machine.receive_data(data[start : start + self._chunk])
-            await handled(session)
-            self._flow.collect()
+            await segment(session, self._flow, data[start : start + self._chunk])
 
     async def read_line(self):
         line, found, rest = self._flow.out.partition(b"\r\n")

@@ -11,8 +11,9 @@ from dialogs.runner import MemoryWire, MismatchError, SocketWire, matches, read,
 SCRIPTS = sorted((Path(__file__).parent / "pop3").glob("*.dialog"))
 
 
-async def play(script, chunk):
+async def play(script, chunk, *, remembers=True):
     house = script.world.house()
+    house.services.authenticator.remembers = remembers
 
     async def connect(service):
         return MemoryWire(*await house.connect(service, **script.world.peer), chunk)
@@ -24,10 +25,14 @@ async def play(script, chunk):
     return house
 
 
-@pytest.mark.parametrize("chunk", [1, 3, 65536], ids=["each octet", "three octets", "whole segments"])
+@pytest.mark.parametrize(
+    ("chunk", "remembers"),
+    [(1, True), (3, True), (65536, True), (65536, False)],
+    ids=["each octet", "three octets", "whole segments", "logins that wait"],
+)
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_dialog(path, chunk):
-    house = asyncio.run(play(read(path), chunk))
+def test_dialog(path, chunk, remembers):
+    house = asyncio.run(play(read(path), chunk, remembers=remembers))
     assert not house.locks.held
     assert house.tally.sessions == 0
 

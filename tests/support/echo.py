@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from gatepost.config.settings import Limits
 from gatepost.net import authority
@@ -69,7 +70,17 @@ class EchoSession:
         self.machine.out += b"+OK hello " + (flow.tls.version.encode() if flow.tls else b"clear") + b"\r\n"
         self.opening.set()
 
-    async def advance(self) -> None:
+    def answer(self, data: bytes) -> bytes | None:
+        """Answers `HI` alone at once."""
+        if data == b"HI\r\n" and not self.machine.buffer:
+            return b"+OK hi\r\n"
+        self.machine.receive_data(data)
+        return None
+
+    def advance(self) -> Coroutine[Any, Any, None] | None:
+        return self.work() if self.machine.lines else None
+
+    async def work(self) -> None:
         machine = self.machine
         while machine.lines and machine.reads:
             word, _, rest = machine.lines.pop(0).partition(b" ")

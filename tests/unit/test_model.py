@@ -80,7 +80,7 @@ def test_a_maildrop_shares_nothing_with_another():
     one.uidls[0] = "x"
     assert not other.uids
     assert not other.uidls
-    assert len(dataclasses.fields(one)) == 8
+    assert len(dataclasses.fields(one)) == 10
 
 
 @given(st.integers(1, 0xFFFFFFFF), st.integers(1, 0xFFFFFFFF))

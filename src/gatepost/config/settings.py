@@ -127,6 +127,11 @@ class Pop3(Struct, frozen=True, forbid_unknown_fields=True):
     language: Annotated[
         Literal["en", "de", "fr", "es", "ja"], about("Language of texts until the client chooses one (LANG).")
     ] = "en"
+    kept_replies: Annotated[
+        int,
+        Meta(ge=0, le=1 << 40),
+        about("Octets of messages sent within the last minute that each worker keeps ready in memory; 0 means none."),
+    ] = 16 * 1024 * 1024
 
 
 class Defaults(Struct, frozen=True, forbid_unknown_fields=True):

@@ -63,6 +63,12 @@ class Authenticator(Protocol):
         Without TLS: those for a connection that has `Peer.cleartext_login`; others must not be offered any.
         """
 
+    def known(self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str) -> Login | None:
+        """The login, noted as `password` notes it, if it was right of late and there is nothing to wait for.
+
+        None: ask `password`.
+        """
+
     async def password(self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str) -> Login:
         """Checks name and password; waits out the throttle first. Raises LoginFailedError, StoreUnavailableError."""
 

@@ -88,16 +88,21 @@ class StoreAuthenticator:
 
     # -- Passwords ------------------------------------------------------------------------------------------
 
-    async def password(self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str) -> Login:
+    def known(self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str) -> Login | None:
         """See `api.Authenticator`. A repeated login, the common case, takes microseconds and reads nothing."""
-        now = self._clock()
-        known = await self._directory.name(name)
-        login = known.login if known else shown(name)
+        who = self._directory.name_at_hand(name)
+        if who is None:
+            return None
+        return self._repeated(self._cache.key(name, password, scope, mechanism), peer.address, who.login)
+
+    async def password(self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str) -> Login:
+        """See `api.Authenticator`."""
+        who = await self._directory.name(name)
+        login = who.login if who else shown(name)
         key = self._cache.key(name, password, scope, mechanism)
-        if self._throttle.clear(peer.address, login, now):
-            entry = self._cache.get(key, now)
-            if entry is not None and entry.generation == self._directory.generation:
-                return self._welcome(entry.login, peer.address, login, now)
+        repeated = self._repeated(key, peer.address, login)
+        if repeated is not None:
+            return repeated
         async with self._throttle.turn(peer.address, login):
             try:
                 entry = await self._look(name, password, peer, scope, mechanism, self._cache.get(key, self._clock()))
@@ -106,6 +111,15 @@ class StoreAuthenticator:
                 raise
             self._cache.put(key, entry)
             return self._welcome(entry.login, peer.address, login, self._clock())
+
+    def _repeated(self, key: bytes, address: str, login: str) -> Login | None:
+        now = self._clock()
+        if not self._throttle.clear(address, login, now):
+            return None
+        entry = self._cache.get(key, now)
+        if entry is None or entry.generation != self._directory.generation:
+            return None
+        return self._welcome(entry.login, address, login, now)
 
     async def _look(
         self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str, before: Entry | None

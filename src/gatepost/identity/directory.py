@@ -66,8 +66,8 @@ class Directory:
     def __init__(self, store: Store, default_domain: str, secret: bytes) -> None:
         """`default_domain`: of the configuration, may be empty. Raises InvalidValueError if it is no domain."""
         self._store = store
-        self._configured = parse_domain(default_domain) if default_domain else ""
-        self._domain = self._configured
+        self._domain = parse_domain(default_domain) if default_domain else ""
+        self._configured = bool(self._domain)
         self._domain_generation = -1
         self._secret = secret
 
@@ -77,21 +77,25 @@ class Directory:
 
     async def default_domain(self) -> str:
         """The configured one, or the only one there is; empty if there are several, or none."""
-        if self._configured:
-            return self._configured
         generation = self.generation
-        if generation != self._domain_generation:
+        if not self._knows_domain(generation):
             domains = await self._store.domains()
             self._domain = domains[0].name if len(domains) == 1 else ""
             self._domain_generation = generation
         return self._domain
 
+    def _knows_domain(self, generation: int) -> bool:
+        return self._configured or generation == self._domain_generation
+
     async def name(self, text: str) -> LoginName | None:
         """Raises StoreUnavailableError. None for a text that cannot be a login."""
-        try:
-            return parse_login(text, "" if "@" in text else await self.default_domain())
-        except InvalidValueError:
-            return None
+        return _parsed(text, "" if "@" in text else await self.default_domain())
+
+    def name_at_hand(self, text: str) -> LoginName | None:
+        """`name`, if nothing has to be read for it; else None too."""
+        if "@" in text:
+            return _parsed(text, "")
+        return _parsed(text, self._domain) if self._knows_domain(self.generation) else None
 
     async def look_up(self, text: str) -> Entrant:
         """Everything known of a name: two reads, whoever it is. Raises StoreUnavailableError."""
@@ -106,3 +110,10 @@ class Directory:
         if entrant.account and entrant.account.scram_salt:
             return entrant.account.scram_salt
         return passwords.scram_salt(self._secret, entrant.name.login)
+
+
+def _parsed(text: str, default_domain: str) -> LoginName | None:
+    try:
+        return parse_login(text, default_domain)
+    except InvalidValueError:
+        return None

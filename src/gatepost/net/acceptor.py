@@ -7,11 +7,14 @@ throws them away. Ours leaves them waiting in the kernel's queue until another c
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from contextlib import suppress
 from typing import Final
 
 from gatepost.net.entrance import Entrance
 from gatepost.net.hub import Hub
+from gatepost.net.loop import READ
 
 BROKEN: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENETUNREACH})
 """That connection broke before we took it, or a packet filter forbids it (accept(2)); the next may be sound."""
@@ -33,12 +36,13 @@ class Acceptor:
     def start(self) -> None:
         """Lets clients in, from the next turn of the loop on."""
         self._running = True
-        self._hub.loop.add_reader(self._listening, self._accept)
+        self._hub.watch.watch(self._listening.fileno(), self._accept)
 
     def drain(self) -> None:
         """Lets nobody in any more. The socket stays open: another process may accept from it, or we again."""
-        if self._running and not self._paused:
-            self._hub.loop.remove_reader(self._listening)
+        if self._running:
+            self._pause()
+            self._hub.watch.forget(self._listening.fileno())
         self._running = self._paused = False
 
     def stop(self) -> None:
@@ -50,20 +54,23 @@ class Acceptor:
         """There may be room again."""
         if self._paused and not self._hub.full:
             self._paused = False
-            self._hub.loop.add_reader(self._listening, self._accept)
+            self._hub.watch.change(self._listening.fileno(), 0, READ)
 
     def _pause(self) -> None:
         if not self._paused:
             self._paused = True
-            self._hub.loop.remove_reader(self._listening)
+            self._hub.watch.change(self._listening.fileno(), READ, 0)
 
-    def _accept(self) -> None:
-        """Lets one in; the loop calls again if there are more, and in between those inside get their turn."""
+    def _accept(self, _: int) -> None:
+        """Lets one in; the loop calls again if there are more, and in between those inside get their turn.
+
+        `socket.accept` would put an object around the descriptor, which costs as much as several commands.
+        """
         if self._hub.full:
             self._pause()
             return
         try:
-            accepted, source = self._listening.accept()
+            accepted, source = self._listening._accept()  # type: ignore[attr-defined]  # noqa: SLF001 -- see above
         except BlockingIOError:  # another process was faster
             return
         except OSError as error:
@@ -71,4 +78,9 @@ class Acceptor:
                 self._hub.notice(f"{self._entrance.listener.where}: cannot accept, {error.strerror}; waiting")
                 self._pause()
             return
-        self._hub.take(accepted, source[:2], self._entrance)
+        try:
+            self._hub.take(accepted, source[:2], self._entrance)
+        except BaseException:
+            with suppress(OSError):
+                os.close(accepted)
+            raise

@@ -76,8 +76,15 @@ class Session(Protocol):
     def opened(self, flow: Flow) -> None:
         """The connection stands (TLS done, if implicit): greet."""
 
+    def answer(self, data: bytes) -> bytes | None:
+        """Takes octets as `machine.receive_data` does, and gives the answer if they are a command with a ready one.
+
+        None: go on with `advance`. Called only while there is nothing else to be done.
+        """
+
     def advance(self) -> Coroutine[Any, Any, None] | None:
-        """Handles every event the machine has. Called after each `receive_data`; output is flushed by the driver.
+        """Handles every event the machine has. Called after octets came; output is flushed by the driver. Once the peer
+        has closed its side (`receive_data` of nothing) there is nothing to wait for.
 
         Most commands are answered here and now, and None comes back; what has to wait for something is returned,
         to be awaited.

@@ -65,6 +65,9 @@ class Refused:
     def opened(self, flow: Flow) -> None:
         """The line is there already."""
 
+    def answer(self, data: bytes) -> None:
+        """Nothing that it says matters."""
+
     def advance(self) -> None:
         """Finished from the start, so there is nothing to advance."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
-import socket
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
@@ -15,6 +16,7 @@ from gatepost.net.addresses import plain_address
 from gatepost.net.connection import Connection
 from gatepost.net.doors import ACCESS_DENIED
 from gatepost.net.entrance import Entrance
+from gatepost.net.loop import watch_of
 from gatepost.net.outcome import Ended, Outcome
 from gatepost.net.tally import Tally
 from gatepost.net.timing import Timing
@@ -62,6 +64,7 @@ class Hub:
         `opened` and `closed` the service's name when a connection begins and when it is gone.
         """
         self.loop = asyncio.get_running_loop()
+        self.watch = watch_of(self.loop)
         self.timing = timing or Timing()
         self.report = report
         self.notice = notice
@@ -74,8 +77,10 @@ class Hub:
         self._opened = opened
         self._closed = closed
         self._wall = wall
-        self._live: dict[Connection, asyncio.Task[None]] = {}
+        self._live: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._ungreeted: deque[tuple[float, Connection]] = deque()
+        self._greeter: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
         self._prefix = secrets.token_hex(3)
         self._count = 0
@@ -114,8 +119,8 @@ class Hub:
                 connection.abort()
         self._make_room()
 
-    def take(self, accepted: socket.socket, source: tuple[str, int], entrance: Entrance) -> None:
-        """A client was accepted from `source`: welcomes or refuses it."""
+    def take(self, accepted: int, source: tuple[str, int], entrance: Entrance) -> None:
+        """A client was accepted from `source`, under this descriptor: welcomes or refuses it."""
         address = plain_address(source[0])
         refused, counted = ("", "") if address in entrance.proxies else self._admit(address)
         if refused and not self._courteous():
@@ -126,7 +131,8 @@ class Hub:
         if refused:
             connection.refuse(refused)
         self._opened(entrance.listener.service.name)
-        self._live[connection] = self.loop.create_task(connection.run(accepted))
+        self._live.add(connection)
+        connection.begin(accepted)
 
     def admit(self, connection: Connection, address: str) -> None:
         """The same for a client whose address became known behind a proxy."""
@@ -151,7 +157,7 @@ class Hub:
         """To be called by every connection, once, when it is over."""
         if connection.counted:
             self._tally.disconnect(connection.counted)
-        del self._live[connection]
+        self._live.discard(connection)
         if not self._live and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
         self._closed(connection.peer.service)
@@ -160,6 +166,21 @@ class Hub:
     def _make_room(self) -> None:
         for acceptor in self.acceptors:
             acceptor.resume()
+
+    def greet_later(self, connection: Connection) -> None:
+        """Calls `greet` after `Timing.greeting_delay`. One timer serves all: the delay is the same for everybody."""
+        due = self.loop.time() + self.timing.greeting_delay
+        self._ungreeted.append((due, connection))
+        if self._greeter is None:
+            self._greeter = self.loop.call_at(due, self._greet)
+
+    def _greet(self) -> None:
+        self._greeter = None
+        waiting, now = self._ungreeted, self.loop.time()
+        while waiting and waiting[0][0] <= now:
+            waiting.popleft()[1].greet()
+        if waiting and self._greeter is None:
+            self._greeter = self.loop.call_at(waiting[0][0], self._greet)
 
     def failed(self, connection: Connection, error: Exception) -> None:
         """A bug in a session: for the loop's exception handler, with its traceback."""
@@ -189,9 +210,8 @@ class Hub:
             connection.end(Ended(Outcome.SHUTDOWN))
         if await self._empty(seconds):
             return
-        for connection, task in tuple(self._live.items()):
-            connection.abort()
-            task.cancel()
+        for connection in tuple(self._live):
+            connection.cut()
         await self._empty(_LAST_RITES)
 
     def close(self) -> None:
@@ -201,18 +221,21 @@ class Hub:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._greeter is not None:
+            self._greeter.cancel()
+            self._greeter = None
 
 
-def _turn_away(accepted: socket.socket, entrance: Entrance, refused: str) -> None:
+def _turn_away(accepted: int, entrance: Entrance, refused: str) -> None:
     """The cheap refusal: one line in the clear, or on a TLS port an alert, which clients show as "access denied".
 
     A line in the clear would look like a broken TLS set-up there ("wrong version number").
     """
     implicit = entrance.listener.service.tls is TlsMode.IMPLICIT
-    accepted.setblocking(False)
+    os.set_blocking(accepted, False)
     with suppress(OSError):
-        accepted.send(ACCESS_DENIED if implicit else entrance.words.refusal(refused))
-    accepted.close()
+        os.write(accepted, ACCESS_DENIED if implicit else entrance.words.refusal(refused))
+    os.close(accepted)
 
 
 def _duration(seconds: float) -> str:

@@ -39,7 +39,6 @@ def _quoted_other(value: object) -> str:
 
 _FORMS: Final[dict[type[Any], Callable[[Any], str]]] = {
     str: _quoted_text,
-    int: str,
     float: "{:.3f}".format,
     bool: lambda value: "yes" if value else "no",
 }
@@ -103,7 +102,9 @@ class Log:
             return
         words = [_stamp(now)] if self._stamped else []
         words += [source + ":", *([safe_text(text)] if text else [])]
-        words += [f"{key}={_FORMS.get(type(value), _quoted_other)(value)}" for key, value in fields.items()]
+        for key, value in fields.items():
+            kind = type(value)
+            words.append(f"{key}={value}" if kind is int else f"{key}={_FORMS.get(kind, _quoted_other)(value)}")
         self.write(" ".join(words).encode(errors="backslashreplace") + b"\n")
 
 

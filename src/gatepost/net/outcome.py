@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
+
+from gatepost.net.api import Peer, TlsInfo
 
 _DISTRUST: Final = ("CERTIFICATE_UNKNOWN", "UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
 _TOO_OLD: Final = ("UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW", "NO_SHARED_CIPHER")
@@ -33,6 +36,33 @@ class Ended(Exception):  # noqa: N818 -- not an error: the story is over, for th
     def __init__(self, outcome: Outcome, reason: str = "") -> None:
         super().__init__(reason or outcome.value)
         self.outcome = outcome
+
+
+DONE: Final = Ended(Outcome.DONE)
+"""How most sessions end. Never raised: it would gather what it passes through."""
+
+
+def record(
+    peer: Peer, tls: TlsInfo | None, source: str, seconds: float, end: Ended, fields: Mapping[str, object]
+) -> dict[str, object]:
+    """The line of the log: who, from where, how protected, what the session tells (`fields`), how it ended."""
+    line: dict[str, object] = {
+        "connection": peer.connection_id,
+        "service": peer.service,
+        "address": peer.address,
+        "port": peer.port,
+        "tls": tls.version if tls else "",
+        "cipher": tls.cipher if tls else "",
+        "resumed": tls.resumed if tls else False,
+        "seconds": seconds,
+    }
+    if peer.address != source:
+        line["proxy"] = source
+    line.update(fields)
+    if end.outcome is not Outcome.DONE or "outcome" not in fields:  # who ended it knows best
+        line["outcome"] = end.outcome.value
+        line["reason"] = str(end)
+    return line
 
 
 def tls_reason(error: ssl.SSLError) -> str:

@@ -87,7 +87,8 @@ class SharedTally:
             record = table.make(key, self._clock())
             if record is None:  # sixteen others of this bucket are busy: rather serve one too many than none
                 return True
-            self._label(record, kind, who)
+            if not table.ints[record + KIND]:
+                self._label(record, kind, who)
             if table.ints[record + BUSY] >= most:
                 table.news[0] = self._clock()
                 return False

@@ -9,11 +9,10 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-import uvloop
-
 from gatepost.net.acceptor import Acceptor
 from gatepost.net.child import DRAIN, RETIRE, Channel
 from gatepost.net.hub import Hub
+from gatepost.net.loop import run
 
 CHORES_EVERY: Final = 60.0
 """Seconds between two rounds of `Site.chores`."""
@@ -35,7 +34,7 @@ OpenSite = Callable[[], AbstractAsyncContextManager[Site]]
 
 def run_worker(channel: Channel, open_site: OpenSite) -> int:
     """In the forked child: serves until told to end; returns the exit code. Raises what opening the site raises."""
-    return uvloop.run(serve(channel, open_site))
+    return run(serve(channel, open_site))
 
 
 async def serve(channel: Channel, open_site: OpenSite) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from math import ceil
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gatepost.errors import DomainError, InvalidValueError, NoSuchMailboxError, PeerError
 from gatepost.identity.api import Challenge, Dialog, Login, LoginFailedError
@@ -13,7 +13,7 @@ from gatepost.pop3 import commands, texts
 from gatepost.pop3.context import Talk
 from gatepost.pop3.drop import Drop
 from gatepost.pop3.replies import RefusedError, multi_line
-from gatepost.pop3.stage import Handlers, Stage
+from gatepost.pop3.stage import Handlers, Stage, Waiting
 from gatepost.pop3.transaction import Lease, Transaction
 from gatepost.sasl.exchange import EXTERNAL
 
@@ -25,6 +25,10 @@ def _denial(failed: LoginFailedError, mechanism: str) -> texts.Text:
     if failed.reason == "authzid":
         return texts.NOT_FOR_OTHERS
     return texts.CERTIFICATE_UNKNOWN if mechanism == EXTERNAL else texts.LOGIN_FAILED
+
+
+def _is_inbox(login: Login) -> bool:
+    return not login.folder or login.folder.upper() == INBOX
 
 
 class Authorization(Stage):
@@ -74,11 +78,13 @@ class Authorization(Stage):
         self._talk.machine.named()
         self._talk.machine.send(self._talk.voice.ok(texts.SEND_PASSWORD))
 
-    async def password(self, command: commands.Pass) -> Stage | None:
+    def password(self, command: commands.Pass) -> Waiting | Stage:
         talk = self._talk
         talk.record.mechanism = "USER"
         authenticator = talk.context.authenticator
-        return await self._attempt(authenticator.password(self._name, command.password, talk.peer, Scope.POP3, "USER"))
+        said = (self._name, command.password, talk.peer, Scope.POP3, "USER")
+        login = authenticator.known(*said)
+        return self._attempt(authenticator.password(*said)) if login is None else self._enter(login)
 
     async def auth(self, command: commands.Auth) -> Stage | None:
         talk = self._talk
@@ -110,10 +116,6 @@ class Authorization(Stage):
     async def _attempt(self, work: Awaitable[Challenge | Login]) -> Stage | None:
         try:
             answer = await work
-            if isinstance(answer, Challenge):
-                self._talk.machine.challenge(answer.data)
-                return None
-            return await self._enter(answer)
         except LoginFailedError as failed:
             name = failed.login or self._name
             self._forget()
@@ -122,6 +124,11 @@ class Authorization(Stage):
         except (DomainError, PeerError):
             self._forget()
             raise
+        if isinstance(answer, Challenge):
+            self._talk.machine.challenge(answer.data)
+            return None
+        step = self._enter(answer)
+        return step if isinstance(step, Stage) else await step
 
     def _denied(self, failed: LoginFailedError, name: str) -> None:
         talk, context = self._talk, self._talk.context
@@ -135,19 +142,45 @@ class Authorization(Stage):
 
     # -- Come in
 
-    async def _enter(self, login: Login) -> Stage:
-        """Opens the maildrop. Raises RefusedError, DomainError; then nothing is held."""
+    def _enter(self, login: Login) -> Coroutine[Any, Any, Stage] | Stage:
+        """Opens the maildrop, or returns what does. Both raise RefusedError, DomainError; then nothing is held."""
+        self._forget()  # who has shown who they are begins anew, if they are not let in
         talk, account = self._talk, login.account
         talk.record.tried, talk.record.reason = account.login, ""
         left = self._delay_left(account)
         if left > 0 and not account.soft_login_delay:
             raise RefusedError(texts.TOO_SOON, ceil(left))
-        lease = Lease(talk.context, account.account_id)
-        try:
-            maildrop = await self._open(login, lease, within_delay=left > 0)
-        except BaseException:
-            lease.give_back()
-            raise
+        within_delay = left > 0
+        stage = self._open_at_once(login) if _is_inbox(login) and not within_delay else None
+        return stage or self._open(login, within_delay=within_delay)
+
+    def _open_at_once(self, login: Login) -> Stage | None:
+        """None, and nothing held, if the INBOX is not at hand."""
+        context, account_id = self._talk.context, login.account.account_id
+        with Lease(context, account_id) as lease:
+            lease.lock(account_id)
+            maildrop = context.store.maildrop_at_hand(account_id, INBOX)
+            if maildrop is not None:
+                return self._inside(login, lease, maildrop, within_delay=False)
+        lease.give_back()
+        return None
+
+    async def _open(self, login: Login, *, within_delay: bool) -> Stage:
+        context, account_id = self._talk.context, login.account.account_id
+        with Lease(context, account_id) as lease:
+            if _is_inbox(login):
+                lease.lock(account_id)
+                below = context.tally.last_login(account_id)[1] if within_delay else 0
+                maildrop = await context.store.maildrop(account_id, INBOX, below_uid=below)
+            else:
+                lease.lock(await self._mailbox_id(account_id, login.folder))
+                maildrop = await context.store.maildrop(account_id, login.folder)
+            return self._inside(login, lease, maildrop, within_delay=within_delay)
+
+    def _inside(self, login: Login, lease: Lease, maildrop: Maildrop, *, within_delay: bool) -> Stage:
+        talk = self._talk
+        if login.account.login_delay and not within_delay:
+            self._note_login(login, maildrop)
         drop = Drop(maildrop, utf8=talk.utf8)
         talk.record.login = login
         talk.machine.logged_in()
@@ -163,25 +196,17 @@ class Authorization(Stage):
         left = last + account.login_delay - context.clock()
         return left if left <= account.login_delay else 0  # a clock that was set back must lock nobody out
 
-    async def _open(self, login: Login, lease: Lease, *, within_delay: bool) -> Maildrop:
-        context, account = self._talk.context, login.account
-        folder = login.folder or INBOX
-        last_seen = context.tally.last_login(account.account_id)[1] if account.login_delay else 0
-        is_inbox = folder.upper() == INBOX
-        try:
-            if context.options.maildrop == "exclusive":  # locked first: what another session deletes must not be listed
-                lease.lock(account.account_id if is_inbox else await self._mailbox_id(account.account_id, folder))
-            below = last_seen if within_delay and is_inbox else 0
-            maildrop = await context.store.maildrop(account.account_id, folder, below_uid=below)
-        except (NoSuchMailboxError, InvalidValueError):  # a name that is none is one of no folder
-            raise RefusedError(texts.NO_FOLDER) from None
-        if account.login_delay and not within_delay:
-            seen = maildrop.uidnext if is_inbox else last_seen
-            context.tally.note_login(account.account_id, context.clock(), seen)
-        return maildrop
+    def _note_login(self, login: Login, maildrop: Maildrop) -> None:
+        """Another folder does not change what was seen of the INBOX."""
+        context, account_id = self._talk.context, login.account.account_id
+        seen = maildrop.uidnext if _is_inbox(login) else context.tally.last_login(account_id)[1]
+        context.tally.note_login(account_id, context.clock(), seen)
 
     async def _mailbox_id(self, account_id: int, folder: str) -> int:
-        return (await self._talk.context.store.mailbox(account_id, folder)).mailbox_id
+        try:
+            return (await self._talk.context.store.mailbox(account_id, folder)).mailbox_id
+        except (NoSuchMailboxError, InvalidValueError):  # a name that is none is one of no folder
+            raise RefusedError(texts.NO_FOLDER) from None
 
     handlers: ClassVar[Handlers] = {
         commands.Quit: bye,

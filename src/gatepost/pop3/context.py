@@ -15,6 +15,7 @@ from gatepost.net.tally import Tally
 from gatepost.pop3.machine import Machine
 from gatepost.pop3.policies import Policies
 from gatepost.pop3.replies import Voice, voice
+from gatepost.pop3.shelf import Shelf
 from gatepost.ports import BY_NAME, TlsMode
 from gatepost.store.api import MaildropLocks, Store
 
@@ -38,9 +39,14 @@ class Context:
     trace: TraceSink | None = None
     implementation: str = f"Gatepost-{__version__}"
     policies: Policies = field(init=False)
+    shelf: Shelf = field(init=False)
+    first_voice: Voice = field(init=False)
+    """Until the client allows more, ASCII (RFC 1939 §3)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "policies", Policies(self.store, self.clock))
+        object.__setattr__(self, "shelf", Shelf(self.options.kept_replies))
+        object.__setattr__(self, "first_voice", voice(self.options.language, ascii_only=True))
 
 
 class _NotOpen:

@@ -16,13 +16,13 @@ SLICE: Final = 1000
 class Drop:
     """Numbers of the protocol begin with 1 (RFC 1939 §3), positions in the arrays with 0."""
 
-    __slots__ = ("_left", "_maildrop", "_surrogates", "_total", "blobs", "marked", "sizes")
+    __slots__ = ("_left", "_maildrop", "_total", "blobs", "marked", "sizes", "surrogates")
 
     def __init__(self, maildrop: Maildrop, *, utf8: bool) -> None:
         """Without `utf8` the sizes are those of what will really be sent (RFC 6856 §2.1)."""
         self._maildrop = maildrop
-        self._surrogates = {} if utf8 else maildrop.ascii_sizes
-        self.sizes = _with(maildrop.sizes, self._surrogates)
+        self.surrogates = {} if utf8 else maildrop.ascii_sizes
+        self.sizes = _with(maildrop.sizes, self.surrogates)
         self.blobs = maildrop.blobs
         self.marked: set[int] = set()
         self._total = self._left = -1  # octets of all messages, and of those that are not marked; -1: not added up yet
@@ -43,10 +43,6 @@ class Drop:
             raise RefusedError(texts.IS_MARKED, number)
         return number - 1
 
-    def needs_surrogate(self, position: int) -> bool:
-        """Whether this session must get the message with its header in ASCII (RFC 6856 §2.1)."""
-        return position in self._surrogates
-
     def uidl(self, position: int) -> str:
         return self._maildrop.uidl(position)
 
@@ -66,7 +62,7 @@ class Drop:
     def _octets(self) -> int:
         """Added up when first asked: many a session only retrieves."""
         if self._left < 0:
-            self._total = self._left = sum(self.sizes)
+            self._total = self._left = sum(self.sizes) if self.surrogates else _octets_of(self._maildrop)
         return self._left
 
     def marked_uids(self) -> tuple[int, ...]:
@@ -80,9 +76,23 @@ class Drop:
 
     def uidl_lines(self, start: int) -> bytes:
         """The UIDL lines of the positions from `start`, a slice of them."""
+        maildrop = self._maildrop
+        if self.marked or len(self.sizes) > SLICE:
+            return self._made_uidl_lines(start)
+        if not maildrop.uidl_lines:
+            maildrop.uidl_lines = self._made_uidl_lines(start)
+        return maildrop.uidl_lines
+
+    def _made_uidl_lines(self, start: int) -> bytes:
         marked = self.marked
         pairs = enumerate(self._maildrop.uidls_from(start, SLICE), start)
         return "".join([f"{p + 1} {uidl}\r\n" for p, uidl in pairs if p not in marked]).encode()
+
+
+def _octets_of(maildrop: Maildrop) -> int:
+    if maildrop.octets < 0:
+        maildrop.octets = sum(maildrop.sizes)
+    return maildrop.octets
 
 
 def _with(sizes: array[int], others: dict[int, int]) -> array[int]:

@@ -26,7 +26,7 @@ class LineTooLongError(PeerError):
 class LineFramer:
     """Cuts what comes in into lines of at most `limit` octets, line end included."""
 
-    __slots__ = ("_at", "_buffer", "_limit", "_skipping", "held")
+    __slots__ = ("_at", "_buffer", "_limit", "_skipping", "between", "held")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -35,12 +35,15 @@ class LineFramer:
         self._skipping = False
         self.held = 0
         """Octets that `next_line` has not given yet."""
+        self.between = True
+        """What comes next begins a line."""
 
     def feed(self, data: bytes) -> int:
         """Returns how many octets are held now."""
         self._buffer = self._buffer[self._at :] + data if self.held else data
         self._at = 0
         self.held = len(self._buffer)
+        self.between = not (self.held or self._skipping)
         return self.held
 
     def clear(self) -> None:
@@ -48,6 +51,7 @@ class LineFramer:
         self._buffer = b""
         self._at = self.held = 0
         self._skipping = False
+        self.between = True
 
     def next_line(self) -> bytes | None:
         """The next line without its end; None until there is one. Raises LineTooLongError."""
@@ -71,13 +75,14 @@ class LineFramer:
         if end < 0:
             self._go_to(len(self._buffer))
             return None
-        self._go_to(end + 1)
         self._skipping = False
+        self._go_to(end + 1)
         return self.next_line()
 
     def _go_to(self, at: int) -> None:
         self._at = at
         self.held = len(self._buffer) - at
+        self.between = not (self.held or self._skipping)
 
     def take(self) -> bytes:
         """Everything that is held, as it came: for the side that goes on with a body behind a line."""

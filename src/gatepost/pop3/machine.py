@@ -95,7 +95,7 @@ class Machine:
     """One connection. `bad_commands` that make no sense end it."""
 
     __slots__ = (
-        "_bad_left", "_ended_input", "_framer", "_out", "_usual", "pending", "reads", "sent", "shown", "state", "voice",
+        "_bad_left", "_ended_input", "_framer", "_out", "pending", "reads", "sent", "shown", "state", "voice",
     )  # fmt: skip
 
     def __init__(self, voice: Voice, *, bad_commands: int, shown: Shown | None = None) -> None:
@@ -109,7 +109,6 @@ class Machine:
         self.sent = 0
         """Octets that `data_to_send` gave away."""
         self._framer = LineFramer(AUTH_LIMIT)
-        self._usual: Command | None = None
         self._out: list[bytes] = []
         self._bad_left = bad_commands
         self._ended_input = False
@@ -118,21 +117,33 @@ class Machine:
 
     def receive_data(self, data: bytes) -> None:
         """Octets from the client; empty: it closed its side. While TLS is due they are thrown away (RFC 2595 §4)."""
-        if self.state is TRANSACTION and self.shown is None and self._usual is None and not self._framer.held:
-            self._usual = parse.USUAL.get(data)
-            if self._usual is not None:
-                return
         if not data:
             self._ended_input = True
         elif self.reads and self._framer.feed(data) > BACKLOG:
             self._refuse(FatalError(texts.TOO_MUCH_AHEAD))
 
+    def only_event(self, data: bytes) -> Event | None:
+        """`receive_data` and `next_event` in one, for octets that are one whole line: what nearly all segments are.
+
+        None: ask `next_event`.
+        """
+        if not (self.reads and self._framer.between):
+            self.receive_data(data)
+            return None
+        if self.state is TRANSACTION and self.shown is None and (usual := parse.USUAL.get(data)) is not None:
+            return usual
+        line = data[:-2] if data.endswith(CRLF) else data[:-1]
+        if data.find(b"\n") != len(data) - 1 or len(line) > COMMAND_LIMIT - len(CRLF) or not data:
+            self.receive_data(data)
+            return None
+        try:
+            return self._event(line)
+        except RefusedError as refused:
+            self._refuse(refused)
+            return None
+
     def next_event(self) -> Event | None:
         """The next legal command; None until more octets come, and when the conversation is over."""
-        usual = self._usual
-        if usual is not None:
-            self._usual = None
-            return usual
         while self.reads:
             if not self._framer.held and not self._ended_input:
                 return None
@@ -197,14 +208,6 @@ class Machine:
         self._out.append(octets)
         self.pending += len(octets)
 
-    def send_message(self, status: bytes, octets: bytes) -> None:
-        """A whole short message with its final dot, as one piece: one write, one TLS record."""
-        if self.shown is not None:
-            self.shown("S", status.decode().rstrip())
-        whole = b"%b%b.\r\n" % (status, octets)
-        self._out.append(whole)
-        self.pending += len(whole)
-
     def data_to_send(self) -> bytes:
         """Everything that waits, once."""
         out = self._out
@@ -254,5 +257,4 @@ class Machine:
             self.send(last)
         self.state = CLOSED
         self.reads = False
-        self._usual = None
         self._framer.clear()

@@ -165,7 +165,7 @@ _PARSERS: Final[dict[bytes, Callable[[bytes], Command]]] = {
 
 
 USUAL: Final[dict[bytes, Command]] = {
-    **{verb + CRLF: PLAIN_VERBS[verb] for verb in (b"STAT", b"NOOP", b"RSET", b"CAPA", b"QUIT")},
+    **{verb + CRLF: PLAIN_VERBS[verb] for verb in (b"STAT", b"NOOP", b"RSET")},
     **{verb + CRLF: kind() for verb, kind in LISTING_VERBS.items()},
     **{
         b"%b %d\r\n" % (verb, number): kind(number)
@@ -173,8 +173,8 @@ USUAL: Final[dict[bytes, Command]] = {
         for number in range(1, 1001)
     },
 }
-"""What programs say to an open maildrop, octet by octet: a segment that is one of these is framed and read by one
-look-up (measured: a third of what the long way costs)."""
+"""What programs say to an open maildrop, octet by octet, but for what ends it: a segment that is one of these is framed
+and read by one look-up (measured: a third of what the long way costs)."""
 
 
 def status(line: bytes) -> Status:

@@ -5,9 +5,9 @@ The driver in `gatepost.net` owns the socket and calls the methods; `gatepost.ne
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 from gatepost.errors import DomainError, PeerError
 from gatepost.net import api as net
@@ -15,32 +15,32 @@ from gatepost.pop3 import texts
 from gatepost.pop3.authorization import Authorization
 from gatepost.pop3.context import NOT_OPEN, Context, Record, Talk, TraceSink
 from gatepost.pop3.grammar import PENDING
-from gatepost.pop3.machine import CLOSED, SECURING, TRANSACTION, Machine, Shown
-from gatepost.pop3.replies import Voice, voice
-from gatepost.pop3.stage import Stage
+from gatepost.pop3.machine import CLOSED, SECURING, TRANSACTION, Event, Machine, Shown
+from gatepost.pop3.stage import Stage, Waiting
 from gatepost.pop3.transaction import Transaction
+
+TURN: Final = 500
+"""Commands of one client before others get their turn: some 5 ms of them."""
 
 
 class Pop3Session:
     """See `gatepost.net.api.Session`."""
 
-    __slots__ = ("_context", "_deadline", "_machine", "_peer", "_record", "_stage", "_talk", "machine")
+    __slots__ = ("_context", "_deadline", "_machine", "_peer", "_record", "_stage", "_talk", "_work", "machine")
 
     def __init__(self, context: Context, peer: net.Peer) -> None:
         self._context = context
         self._peer = peer
         self._record = Record()
         self._deadline = context.clock() + context.options.login_timeout
-        self._machine = Machine(self._first_voice(), bad_commands=context.options.bad_commands)
+        self._machine = Machine(context.first_voice, bad_commands=context.options.bad_commands)
         self.machine: net.Machine = self._machine
         self._talk = Talk(context, peer, self._machine, self._record, NOT_OPEN)
         self._stage: Stage = Authorization(self._talk)
+        self._work: Waiting | None = None
+        """Of a command that could not be answered at once."""
         if context.trace is not None:
             self._machine.shown = self._shown_to(context.trace)
-
-    def _first_voice(self) -> Voice:
-        """Until the client allows more, ASCII (RFC 1939 §3)."""
-        return voice(self._context.options.language, ascii_only=True)
 
     def _shown_to(self, trace: TraceSink) -> Shown:
         def show(side: str, line: str) -> None:
@@ -54,30 +54,54 @@ class Pop3Session:
         self._talk.flow = flow
         self._machine.send(self._machine.voice.ok(texts.GREETING))
 
+    def answer(self, data: bytes) -> bytes | None:
+        """See `gatepost.net.api.Session`."""
+        machine = self._machine
+        event = machine.only_event(data)
+        reply = None if event is None else self._reply(event)
+        if reply is None or machine.shown is not None:
+            if reply is not None:
+                machine.send(reply)
+            return None
+        machine.sent += len(reply)
+        return reply
+
     def advance(self) -> Coroutine[Any, Any, None] | None:
         """See `gatepost.net.api.Session`. What it returns raises ConnectionError when the connection is gone."""
         work = self._next()
         return None if work is None else self._go_on(work)
 
-    def _next(self) -> Awaitable[Stage | None] | None:
+    def _next(self) -> Waiting | None:
         """Handles events up to the first that has to wait, and returns what it waits for."""
+        machine, turn = self._machine, TURN
+        while self._work is None and (event := machine.next_event()) is not None:
+            if (reply := self._reply(event)) is not None:
+                machine.send(reply)
+            turn -= 1
+            if (machine.pending >= PENDING or not turn) and self._work is None and machine.reads:
+                self._work = self._breathe()
+        work, self._work = self._work, None
+        return work
+
+    def _reply(self, event: Event) -> bytes | None:
+        """Lets the stage handle it: gives the reply that is still to be sent, and notes what is still to be done."""
         machine = self._machine
-        while (event := machine.next_event()) is not None:
-            if machine.state is not TRANSACTION and self.idle_seconds <= 0:
-                self.timed_out()  # a client that never stops talking is never idle, so nobody else ends it
-                return None
-            try:
-                work = self._stage.handlers[type(event)](self._stage, event)
-            except (DomainError, PeerError) as error:
-                machine.send(machine.voice.failure(error))
-            else:
-                if work is not None:
-                    return work
-            if machine.pending >= PENDING:
-                return self._breathe()
+        if machine.state is not TRANSACTION and self._context.clock() >= self._deadline:
+            self.timed_out()  # a client that never stops talking is never idle, so nobody else ends it
+            return None
+        try:
+            outcome = self._stage.handlers[type(event)](self._stage, event)
+        except (DomainError, PeerError) as error:
+            return machine.voice.failure(error)
+        if isinstance(outcome, bytes):
+            return outcome
+        if isinstance(outcome, Stage):
+            self._stage = outcome
+        else:
+            self._work = outcome
         return None
 
-    async def _go_on(self, work: Awaitable[Stage | None] | None) -> None:
+    async def _go_on(self, work: Waiting | None) -> None:
         while work is not None:
             try:
                 self._stage = await work or self._stage
@@ -107,7 +131,7 @@ class Pop3Session:
 
     def secured(self) -> None:
         """RFC 2595 §4: as if the connection had just begun, but without a greeting."""
-        self._machine.secured(self._first_voice())
+        self._machine.secured(self._context.first_voice)
         self._talk.utf8, self._talk.language = False, ""
         self._stage = Authorization(self._talk)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar
 
 from gatepost.model import Account
@@ -11,9 +11,11 @@ from gatepost.pop3.commands import Capa, Lang
 from gatepost.pop3.context import Talk
 from gatepost.pop3.replies import Capabilities, RefusedError, matching_language, multi_line
 
-Handlers = Mapping[type[Any], Callable[[Any, Any], Awaitable["Stage | None"] | None]]
-"""Event type -> method. Most answer at once and return None. One that has to wait returns what it waits for, which
-gives the next stage, or None to stay. Both raise DomainError and PeerError for a -ERR."""
+Waiting = Coroutine[Any, Any, "Stage | None"]
+"""What a command that has to wait for something still has to do. It gives the next stage, or None to stay."""
+Handlers = Mapping[type[Any], "Callable[[Any, Any], bytes | Stage | Waiting | None]"]
+"""Event type -> method. Most give the reply. Others have sent it themselves, and give the next stage, or None to stay;
+or what has to wait, with nothing done so far. All raise DomainError and PeerError for a -ERR."""
 
 
 class Stage:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Self
 
 from gatepost.errors import DomainError, PeerError
 from gatepost.identity.api import Login
@@ -15,7 +15,7 @@ from gatepost.pop3.drop import SLICE, Drop
 from gatepost.pop3.framing import Stuffer, Top, stuffed
 from gatepost.pop3.grammar import END, PENDING, header_end
 from gatepost.pop3.replies import RefusedError
-from gatepost.pop3.stage import Handlers, Stage
+from gatepost.pop3.stage import Handlers, Stage, Waiting
 from gatepost.pop3.update import commit, farewell
 from gatepost.store.api import Store
 
@@ -34,8 +34,21 @@ class Lease:
         self._locked = 0
         self._held = True
 
+    def __enter__(self) -> Self:
+        """For what may still go wrong before the session is in: only an exception gives back what is held."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.give_back()
+
     def lock(self, maildrop: int) -> None:
-        """Raises RefusedError if another session has the maildrop; see `MaildropLocks`."""
+        """Raises RefusedError if another session has the maildrop; see `MaildropLocks`.
+
+        Comes before the maildrop is read: what another session deletes must not be listed.
+        """
+        if self._context.options.maildrop == "snapshot":
+            return
         if not self._context.locks.acquire(maildrop):
             raise RefusedError(texts.IN_USE)
         self._locked = maildrop
@@ -105,21 +118,21 @@ class Transaction(Stage):
         await self._send_capabilities(self._login.account)
         return None
 
-    def noop(self, _: commands.Noop) -> None:
-        self._talk.machine.send(self._talk.voice.ok(texts.STILL_HERE))
+    def noop(self, _: commands.Noop) -> bytes:
+        return self._talk.voice.ok(texts.STILL_HERE)
 
-    def stat(self, _: commands.Stat) -> None:
-        self._talk.machine.send(b"+OK %d %d\r\n" % self._drop.stat())
+    def stat(self, _: commands.Stat) -> bytes:
+        return b"+OK %d %d\r\n" % self._drop.stat()
 
-    def dele(self, command: commands.Dele) -> None:
+    def dele(self, command: commands.Dele) -> bytes:
         self._drop.mark(self._drop.position(command.number))
-        self._talk.machine.send(self._talk.voice.ok(texts.MARKED, command.number))
+        return self._talk.voice.ok(texts.MARKED, command.number)
 
-    def rset(self, _: commands.Rset) -> None:
+    def rset(self, _: commands.Rset) -> bytes:
         self._drop.unmark()
-        self._talk.machine.send(self._talk.voice.ok(texts.UNMARKED, len(self._drop)))
+        return self._talk.voice.ok(texts.UNMARKED, len(self._drop))
 
-    def bye(self, _: commands.Quit) -> Awaitable[None] | None:
+    def bye(self, _: commands.Quit) -> Waiting | None:
         """RFC 1939 §6. Whatever comes of it, the lock is given back and the connection ends."""
         if self._drop.marked:
             return self._update()
@@ -146,28 +159,25 @@ class Transaction(Stage):
 
     # -- Listings
 
-    def list_sizes(self, command: commands.ListSizes) -> Awaitable[None] | None:
+    def list_sizes(self, command: commands.ListSizes) -> bytes | Waiting:
         drop = self._drop
         if command.number is None:
             return self._listing(self._talk.voice.ok(texts.SIZES, drop.stat()[0]), drop.size_lines)
         size = drop.sizes[drop.position(command.number)]
-        self._talk.machine.send(b"+OK %d %d\r\n" % (command.number, size))
-        return None
+        return b"+OK %d %d\r\n" % (command.number, size)
 
-    def uidl(self, command: commands.Uidl) -> Awaitable[None] | None:
+    def uidl(self, command: commands.Uidl) -> bytes | Waiting:
         drop = self._drop
         if command.number is None:
             return self._listing(self._talk.voice.ok(texts.UNIQUE_IDS), drop.uidl_lines)
         uidl = drop.uidl(drop.position(command.number))
-        self._talk.machine.send(b"+OK %d %b\r\n" % (command.number, uidl.encode()))
-        return None
+        return b"+OK %d %b\r\n" % (command.number, uidl.encode())
 
-    def _listing(self, status: bytes, lines: Callable[[int], bytes]) -> Awaitable[None] | None:
+    def _listing(self, status: bytes, lines: Callable[[int], bytes]) -> bytes | Waiting:
         """A short listing is one piece; a long one goes out slice by slice, and others get their turn."""
         if len(self._drop) > SLICE:
             return self._long_listing(status, lines)
-        self._talk.machine.send(status + lines(0) + END)
-        return None
+        return status + lines(0) + END
 
     async def _long_listing(self, status: bytes, lines: Callable[[int], bytes]) -> None:
         talk = self._talk
@@ -180,22 +190,30 @@ class Transaction(Stage):
 
     # -- Messages
 
-    def retr(self, command: commands.Retr) -> Awaitable[None] | None:
+    def retr(self, command: commands.Retr) -> bytes | Waiting:
         talk, drop = self._talk, self._drop
         position = drop.position(command.number)
-        size = drop.sizes[position]
-        status = talk.machine.voice.ok(texts.OCTETS, size)
-        if size > CHUNK or drop.needs_surrogate(position):
-            return self._retr_in_pieces(status, position)
-        body = talk.context.store.at_hand(drop.blobs[position])
-        if body is None:
-            return self._retr_in_pieces(status, position)
-        talk.machine.send_message(status, stuffed(body))
+        reply = None
+        if position not in drop.surrogates and talk.machine.shown is None:  # a trace shows no bodies
+            context, voice, blob_id = talk.context, talk.machine.voice, drop.blobs[position]
+            reply = context.shelf.find(blob_id, voice, context.clock()) or self._made(position, blob_id)
+        if reply is None:
+            return self._retr_in_pieces(position)
         talk.record.retrieved += 1
-        return None
+        return reply
 
-    async def _retr_in_pieces(self, status: bytes, position: int) -> None:
-        await self._stream(status, position, None)
+    def _made(self, position: int, blob_id: int) -> bytes | None:
+        """The whole reply, from its status line to its final dot, if the body is short and at hand."""
+        context, voice, size = self._talk.context, self._talk.machine.voice, self._drop.sizes[position]
+        body = context.store.at_hand(blob_id) if size <= CHUNK else None
+        if body is None:
+            return None
+        reply = b"%b%b%b" % (voice.ok(texts.OCTETS, size), stuffed(body), END)
+        context.shelf.keep(blob_id, voice, reply)
+        return reply
+
+    async def _retr_in_pieces(self, position: int) -> None:
+        await self._stream(self._talk.voice.ok(texts.OCTETS, self._drop.sizes[position]), position, None)
         self._talk.record.retrieved += 1
 
     async def top(self, command: commands.Top) -> None:
@@ -205,7 +223,7 @@ class Transaction(Stage):
 
     async def _stream(self, status: bytes, position: int, top: Top | None) -> None:
         talk, drop = self._talk, self._drop
-        source = Source(talk.context.store, drop.blobs[position], surrogate=drop.needs_surrogate(position))
+        source = Source(talk.context.store, drop.blobs[position], surrogate=position in drop.surrogates)
         piece = await source.read()
         talk.machine.send(status)
         stuffer = Stuffer()

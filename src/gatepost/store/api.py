@@ -77,6 +77,9 @@ class MailReader(Protocol):
         Raises NoSuchMailboxError.
         """
 
+    def maildrop_at_hand(self, account_id: int, name: str) -> Maildrop | None:
+        """All of `maildrop`, if it can be had without waiting; None: ask `maildrop`. Raises NoSuchMailboxError."""
+
     async def messages(
         self, account_id: int, mailbox_id: int, *, after_uid: int = 0, limit: int = 1000
     ) -> Sequence[Message]:

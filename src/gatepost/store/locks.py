@@ -42,21 +42,19 @@ class FileMaildropLocks(MemoryMaildropLocks):
 
     def acquire(self, maildrop: int) -> bool:
         """See `MaildropLocks`. Raises OSError when the system has no more locks."""
-        if not super().acquire(maildrop):
+        if maildrop in self._held:
             return False
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, maildrop)
-        except OSError as error:
-            super().release(maildrop)
-            if isinstance(error, (BlockingIOError, PermissionError)):
-                return False
-            raise
+        except (BlockingIOError, PermissionError):
+            return False
+        self._held.add(maildrop)
         return True
 
     def release(self, maildrop: int) -> None:
         """See `MaildropLocks`."""
         if maildrop in self._held:
-            super().release(maildrop)
+            self._held.discard(maildrop)
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, maildrop)
 
     def close(self) -> None:

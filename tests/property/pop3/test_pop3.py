@@ -41,7 +41,7 @@ async def talk(data, service="pop3s", **peer):
             flow.tls = TLS
             session.secured()
         if piece and not session.finished:
-            await house.say(connection, piece)
+            await house.segment(connection, piece)
     session.closed("end")
     return bytes(flow.out), house
 
@@ -51,6 +51,32 @@ async def talk(data, service="pop3s", **peer):
 def test_how_input_is_cut_changes_nothing(script, sizes, logged_in):
     data = (LOGGED_IN if logged_in else b"") + script + b"\r\n"
     assert asyncio.run(talk(pieces(data, sizes)))[0] == asyncio.run(talk([data]))[0]
+
+
+SEGMENTS = st.lists(
+    st.sampled_from(
+        [
+            b"STAT\r\n", b"LIST\r\n", b"UIDL\r\n", b"NOOP\r\n", b"RSET\r\n", b"RETR 1\r\n", b"RETR 3\r\n",
+            b"RETR 4\r\n", b"DELE 1\r\n", b"DELE 2\r\n", b"RE", b"TR 2\r\n", b"\r\n", b"DELE 2", b"LANG de\r\n",
+            b"TOP 1 1\r\n", b"x" * 13_000, b"QUIT\r\n",
+        ]
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(SEGMENTS)
+def test_what_is_answered_at_once_is_answered_as_ever(segments):
+    async def told(heard):
+        house = House(options={"bad_commands": 8})
+        session, flow = connection = await house.log_in()
+        for segment in segments:
+            if segment and not session.finished:
+                await heard(house, connection, segment)
+        return bytes(flow.out), session.closed("end")
+
+    assert asyncio.run(told(House.segment)) == asyncio.run(told(House.say))
 
 
 @settings(max_examples=60)

@@ -34,6 +34,14 @@ def test_promises_are_judged(ours, kept):
     assert [each.kept for each in report.verdicts(found)] == kept
 
 
+def test_a_server_that_keeps_no_replies_is_judged_too():
+    found = findings(series=[series("Dovecot, tuned", 6), series("Gatepost", 1), series("Gatepost, none kept", 3)])
+    assert [(each.promise.split(":")[0], each.kept) for each in report.verdicts(found)] == [
+        ("POP3S", True),
+        ("POP3S, none kept", False),
+    ]
+
+
 def test_the_worse_of_both_idle_figures_is_judged_and_only_for_our_tls():
     def idle(name, tls, after):
         return Idle(name, tls, 1000, 30, after, 4, 50)

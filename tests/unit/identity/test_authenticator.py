@@ -178,6 +178,64 @@ def test_a_repeated_login_reads_and_hashes_nothing(door: Door) -> None:
     assert len(door.tally.successes) == 2
 
 
+def known(door: Door, name: str, password: str = PASSWORD, **changes: Any) -> Login | None:
+    return door.authenticator.known(name, password, PEER, changes.get("scope", Scope.POP3), "USER")
+
+
+def test_a_login_that_was_right_of_late_is_known_without_waiting(door: Door) -> None:
+    assert known(door, ALICE) is None
+    first = enters(door, ALICE, PASSWORD)
+    assert known(door, ALICE) is first
+    assert len(door.tally.successes) == 2
+    assert known(door, ALICE, "wrong") is None
+    assert known(door, ALICE, scope=Scope.IMAP) is None
+    assert not door.tally.failures
+    door.now += LIFETIME
+    assert known(door, ALICE) is None
+
+
+def test_a_known_login_is_a_use_of_its_password(door: Door) -> None:
+    enters(door, ALICE, PASSWORD)
+    asyncio.run(door.authenticator.flush())
+    door.now += 120
+    known(door, ALICE)
+    asyncio.run(door.authenticator.flush())
+    assert door.directory.keys[1, PASSWORD].last_used == NOW + 120
+
+
+def test_nobody_is_known_while_there_is_something_to_wait_for(door: Door) -> None:
+    enters(door, ALICE, PASSWORD)
+    door.tally.delays["192.0.2.1", ALICE] = 4
+    assert known(door, ALICE) is None
+    door.tally.delays.clear()
+
+    async def run() -> None:
+        async with door.authenticator._throttle.turn("192.0.2.1", ALICE):
+            assert known(door, ALICE) is None
+
+    asyncio.run(run())
+    assert known(door, ALICE)
+    door.change(1, quota=7)
+    assert known(door, ALICE) is None
+
+
+def test_a_bare_login_is_known_once_the_domain_is(door: Door) -> None:
+    assert known(door, "alice") is None
+    first = enters(door, "alice", PASSWORD)
+    assert known(door, "alice") is first
+    assert door.authenticator._directory.name_at_hand("alice")
+    door.directory.generation += 1
+    assert door.authenticator._directory.name_at_hand("alice") is None
+    assert known(door, "alice") is None
+    door.authenticator = door.make(Settings(server=Server(default_domain="Example.com")))
+    first = enters(door, "alice", PASSWORD)
+    assert known(door, "alice") is first
+
+
+def test_what_cannot_be_a_login_is_not_known(door: Door) -> None:
+    assert [known(door, name) for name in ("", "alice@", "a b@example.com")] == [None] * 3
+
+
 def test_the_cache_tells_everything_apart(door: Door) -> None:
     enters(door, ALICE, PASSWORD)
     assert fails(attempt(door, ALICE, PASSWORD + " ")).reason == "wrong password"

@@ -10,11 +10,11 @@ import socket
 from collections.abc import Awaitable
 
 import pytest
-import uvloop
 
 from gatepost.config.settings import Limits
 from gatepost.net.doors import ACCESS_DENIED
 from gatepost.net.hub import COURTESY
+from gatepost.net.loop import run as run_loop
 from support.echo import Client, OpenTally, Server, client_context, serving, until
 
 
@@ -23,7 +23,7 @@ def run(work: Awaitable[None]) -> None:
         async with asyncio.timeout(30):
             await work
 
-    uvloop.run(bounded())
+    run_loop(bounded())
 
 
 class TestRefusals:
@@ -136,10 +136,10 @@ class TestRoom:
                 self.real = real
                 self.errors = list(errors)
 
-            def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+            def _accept(self) -> tuple[int, tuple[str, int]]:
                 if self.errors:
                     raise OSError(self.errors[0], os.strerror(self.errors.pop(0)))
-                return self.real.accept()
+                return self.real._accept()  # type: ignore[attr-defined, no-any-return]
 
             def fileno(self) -> int:
                 return self.real.fileno()

@@ -7,26 +7,26 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import pytest
-import uvloop
 
 from gatepost.errors import MisuseError
 from gatepost.net.api import Peer
 from gatepost.net.doors import DECODE_ERROR, NO_APPLICATION_PROTOCOL, Words
 from gatepost.net.entrance import Entrance
+from gatepost.net.loop import run as run_loop
 from gatepost.net.timing import Timing
 from gatepost.ports import BY_NAME, Listener
-from support.echo import WORDS, Client, EchoMachine, EchoSession, client_context, serving, until
+from support.echo import WORDS, Client, EchoMachine, EchoSession, Server, client_context, serving, until
 
 
 def run(work: Awaitable[None]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(15):
             await work
 
-    uvloop.run(bounded())
+    run_loop(bounded())
 
 
 class TestImplicitTls:
@@ -369,6 +369,7 @@ class TestTime:
                 for count in range(1, 13):
                     client.send(b"a")
                     await until(lambda expected=count: len(session.machine.buffer) == expected)
+                    await turns()
                     server.advance(5)
                 assert not server.records
                 server.advance(2)
@@ -432,7 +433,7 @@ class TestOutput:
                 await turns(200)
                 connection = next(iter(server.hub._live))
                 assert connection._choked
-                assert connection._wire.get_write_buffer_size() < 1_000_000
+                assert 0 < connection._wire.unsent < 1_000_000
                 server.advance(30)
                 assert not server.records
                 server.advance(40)
@@ -470,7 +471,7 @@ class TestOutput:
                 await turns(400)
                 connection = next(iter(server.hub._live))
                 assert connection._choked
-                assert connection._paused
+                assert not connection._wire.reading
                 assert connection._unread_octets < 1_000_000
                 assert len(session.got) < 20_000
                 client.writer.transport.resume_reading()  # type: ignore[attr-defined]
@@ -583,24 +584,29 @@ class TestOutput:
 
 
 class TestRareMoments:
-    def test_a_socket_that_is_gone_before_we_look(self) -> None:
+    def test_a_socket_that_cannot_be_watched(self) -> None:
+        """The system has a limit on what is watched (max_user_watches): that client is let go, and the log tells."""
+
         async def work() -> None:
             async with serving("lmtp") as server:
 
-                async def gone(*_: object) -> None:
-                    raise OSError(107, "not connected")
-
-                class Loop:
-                    connect_accepted_socket = staticmethod(gone)
+                class Full:
+                    def watch(self, *_: object) -> None:
+                        raise OSError(28, "No space left on device")
 
                     def __getattr__(self, name: str) -> object:
-                        return getattr(loop, name)
+                        return getattr(real, name)
 
-                loop, server.hub.loop = server.hub.loop, Loop()  # type: ignore[assignment]
+                real, server.hub.watch = server.hub.watch, Full()  # type: ignore[assignment]
                 client = await Client.plain(server.port)
                 assert await client.rest() == b""
-                assert (await server.record())["outcome"] == "connection lost"
+                record = await server.record()
+                assert (record["outcome"], record["reason"]) == (
+                    "connection lost",
+                    "[Errno 28] No space left on device",
+                )
                 await client.close()
+                await server.nobody()
 
         run(work())
 
@@ -639,7 +645,7 @@ class TestRareMoments:
                 duplicate = socket.socket(fileno=os.dup(client.writer.get_extra_info("socket").fileno()))
                 duplicate.send(b"\x17\x03\x03\x00\x20" + b"z" * 32)
                 await until(lambda: bool(connection._deaf))
-                assert connection._paused
+                assert not connection._wire.reading
                 connection.data_received(b"z" * 1000)
                 assert connection._pipe is not None
                 assert connection._pipe._incoming.pending == 0
@@ -676,7 +682,7 @@ class TestRareMoments:
                 await session.waiting.wait()
                 client.send(b"QUIT\r\n" + b"ECHO more\r\n" * 100_000)
                 connection = next(iter(server.hub._live))
-                await until(lambda: bool(connection._paused))
+                await until(lambda: not connection._wire.reading)
                 session.gate.set()
                 assert await client.line() == b"+OK waited\r\n"
                 await server.record()
@@ -839,6 +845,488 @@ class TestProxy:
             assert server.tally.open == []
 
         run(work())
+
+
+DOORS = pytest.mark.parametrize("service", ["pop3s", "lmtp"], ids=["TLS", "plain"])
+
+
+async def visit(server: Server, service: str) -> Client:
+    """A client that has read its greeting, over TLS or in the clear."""
+    client = await (Client.tls if service == "pop3s" else Client.plain)(server.port)
+    assert (await client.line()).startswith(b"+OK hello")
+    return client
+
+
+class TestAtOnce:
+    """What a session answers as soon as it comes."""
+
+    @DOORS
+    def test_among_other_commands(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await visit(server, service)
+                for _ in range(3):
+                    assert await client.ask(b"HI") == b"+OK hi\r\n"
+                    assert await client.ask(b"ECHO x") == b"+OK x\r\n"
+                assert await client.ask(b"HI") == b"+OK hi\r\n"
+                assert await client.ask(b"QUIT") == b"+OK bye\r\n"
+                assert (await server.record())["commands"] == 4
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+    @DOORS
+    def test_not_behind_a_part_of_a_line(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await visit(server, service)
+                session = await server.session()
+                client.send(b"EC")
+                await until(lambda: session.machine.buffer == b"EC")
+                assert await client.ask(b"HI") == b"-ERR what\r\n"
+                assert session.got == [b"ECHI"]
+                assert await client.ask(b"HI") == b"+OK hi\r\n"
+                await client.close()
+
+        run(work())
+
+    @DOORS
+    def test_not_while_something_else_is_to_be_done(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await visit(server, service)
+                session = await server.session()
+                client.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                client.send(b"HI\r\n")
+                await turns()
+                session.gate.set()
+                assert [await client.line(), await client.line()] == [b"+OK waited\r\n", b"-ERR what\r\n"]
+                await client.close()
+
+        run(work())
+
+    @DOORS
+    def test_idle_time_counts_from_the_answer(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await visit(server, service)
+                for _ in range(3):
+                    server.advance(500)
+                    assert await client.ask(b"HI") == b"+OK hi\r\n"
+                server.advance(600)
+                assert not server.records
+                server.advance(2)
+                assert await client.rest() == b"-ERR too slow\r\n"
+                assert (await server.record())["outcome"] == "timeout"
+                await client.close()
+
+        run(work())
+
+    @DOORS
+    def test_a_client_that_does_not_read_is_not_heard(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service, open_session=Talkative) as server:
+                client = await visit(server, service)
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"HI\r\n")
+                connection = next(iter(server.hub._live))
+                await until(lambda: bool(connection._choked))
+                assert not connection._wire.reading
+                client.send(b"HI\r\n")
+                await turns()
+                assert server.sessions[0].asked == 1
+                client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+                assert await client.reader.readexactly(2 * len(MUCH)) == 2 * MUCH
+                assert await client.ask(b"ECHO fine") == b"+OK fine\r\n"
+                await client.close()
+
+        run(work())
+
+    @DOORS
+    def test_and_is_dropped_in_the_end(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service, open_session=Talkative) as server:
+                client = await visit(server, service)
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"HI\r\n")
+                connection = next(iter(server.hub._live))
+                await until(lambda: bool(connection._choked))
+                server.advance(50)
+                assert not server.records
+                server.advance(50)
+                assert (await server.record())["outcome"] == "client does not read"
+                await server.nobody()
+                await client.close()
+
+        run(work())
+
+    @DOORS
+    def test_a_goodbye_waits_until_the_answer_was_read(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service, open_session=Talkative) as server:
+                client = await visit(server, service)
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"HI\r\n")
+                connection = next(iter(server.hub._live))
+                await until(lambda: bool(connection._choked))
+                draining = asyncio.ensure_future(server.hub.drain(30))
+                await turns()
+                assert not server.records
+                client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+                assert await client.rest() == MUCH + b"-ERR shutting down\r\n"
+                await client.close()
+                await draining
+                assert (await server.record())["outcome"] == "server shutdown"
+
+        run(work())
+
+    @DOORS
+    @pytest.mark.parametrize(
+        ("error", "outcome"), [(ZeroDivisionError(), "internal error"), (ConnectionError("gone"), "connection lost")]
+    )
+    def test_a_session_that_fails_at_it(self, service: str, error: Exception, outcome: str) -> None:
+        class Broken(EchoSession):
+            def answer(self, data: bytes) -> bytes | None:
+                raise error
+
+        async def work() -> None:
+            errors: list[dict[str, object]] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+            async with serving(service, open_session=Broken) as server:
+                client = await visit(server, service)
+                client.send(b"HI\r\n")
+                assert await client.rest() == b""
+                assert (await server.record())["outcome"] == outcome
+                await client.close()
+                await server.nobody()
+            assert [context["exception"] for context in errors] == ([error] if outcome == "internal error" else [])
+
+        run(work())
+
+
+MUCH = b"m" * 20_000_000
+
+
+class Talkative(EchoSession):
+    """Answers `HI` with more than any buffer holds."""
+
+    asked = 0
+
+    def answer(self, data: bytes) -> bytes | None:
+        if super().answer(data) is None:
+            return None
+        self.asked += 1
+        return MUCH
+
+
+async def shaken_hands(port: int) -> tuple[socket.socket, ssl.SSLObject, ssl.MemoryBIO]:
+    """A client that speaks TLS by hand, greeted: it can put several things into one segment."""
+    loop, incoming, outgoing = asyncio.get_running_loop(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    raw = socket.create_connection(("127.0.0.1", port))
+    raw.setblocking(False)
+    read = b""
+    while b"\n" not in read:
+        try:
+            tls.do_handshake()
+            read += tls.read(1000)
+        except ssl.SSLWantReadError:
+            await loop.sock_sendall(raw, outgoing.read())
+            incoming.write(await loop.sock_recv(raw, 10_000))
+    return raw, tls, outgoing
+
+
+class TestCloseNotify:
+    @pytest.mark.parametrize("said", [b"", b"HI\r\n", b"ECHO x\r\n"])
+    @pytest.mark.parametrize("behind", [b"", b"\x17\x03\x03\x00\x20" + b"z" * 32, b"z" * 1000])
+    def test_what_comes_before_it_is_answered_and_what_comes_behind_is_nothing(
+        self, said: bytes, behind: bytes
+    ) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                raw, tls, outgoing = await shaken_hands(server.port)
+                if said:
+                    tls.write(said)
+                with pytest.raises(ssl.SSLWantReadError):
+                    tls.unwrap()
+                await asyncio.get_running_loop().sock_sendall(raw, outgoing.read() + behind)
+                assert (await server.record())["outcome"] == "closed by client"
+                assert server.sessions[0].got == ([b"ECHO"] if said.startswith(b"ECHO") else [])
+                raw.close()
+                await server.nobody()
+
+        run(work())
+
+    def test_however_much_comes_behind_it_the_connection_ends_when_the_peer_closes(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                raw, tls, outgoing = await shaken_hands(server.port)
+                with pytest.raises(ssl.SSLWantReadError):
+                    tls.unwrap()
+                await asyncio.get_running_loop().sock_sendall(raw, outgoing.read() + b"z" * 100_000)
+                assert (await server.record())["outcome"] == "closed by client"
+                raw.close()
+                await server.nobody()
+
+        run(work())
+
+    def test_what_comes_behind_it_while_the_session_works_does_not_gather(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                raw, tls, outgoing = await shaken_hands(server.port)
+                tls.write(b"WAIT\r\n")
+                with pytest.raises(ssl.SSLWantReadError):
+                    tls.unwrap()
+                await asyncio.get_running_loop().sock_sendall(raw, outgoing.read())
+                session = await server.session()
+                await session.waiting.wait()
+                connection = next(iter(server.hub._live))
+                sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(raw, b"z" * 10_000_000))
+                await until(lambda: not connection._wire.reading)
+                assert connection._pipe._incoming.pending < 200_000
+                session.gate.set()
+                assert (await server.record())["outcome"] == "closed by client"
+                sending.cancel()
+                raw.close()
+
+        run(work())
+
+
+STAGES = {
+    "before the PROXY header": ("pop3s", {"proxy_from": ("127.0.0.0/8",)}, b""),
+    "within the PROXY header": ("pop3s", {"proxy_from": ("127.0.0.0/8",)}, b"PROXY TC"),
+    "before the ClientHello": ("pop3s", {}, b""),
+    "within the ClientHello": ("pop3s", {}, b"\x16\x03\x01\x02\x00\x01"),
+    "before the greeting": ("pop3", {}, b""),
+    "within the ClientHello on the other door": ("pop3", {}, b"\x16\x03\x01\x02\x00\x01"),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+class TestBeforeTheDialog:
+    """No session has begun; only who waits for a greeting hears one, and why it is of no use."""
+
+    def at(self, stage: str, story: Callable[[Server, Client], Awaitable[None]]) -> dict[str, object]:
+        service, listener, said = STAGES[stage]
+        records = []
+
+        async def work() -> None:
+            async with serving(service, timing=Timing(greeting_delay=60), **listener) as server:
+                client = await Client.plain(server.port)
+                client.send(said)
+                await until(lambda: bool(len(server.hub)))
+                await turns()
+                await story(server, client)
+                records.append(await server.record())
+                await client.close()
+                await server.nobody()
+                assert server.tally.open == []
+                assert len(server.records) == 1
+
+        run(work())
+        return records[0]
+
+    def test_the_server_ends(self, stage: str) -> None:
+        async def story(server: Server, client: Client) -> None:
+            draining = asyncio.ensure_future(server.hub.drain(30))
+            said = b"+OK hello clear\r\n-ERR shutting down\r\n" if stage == "before the greeting" else b""
+            assert await client.rest() == said
+            await client.close()
+            await draining
+
+        assert self.at(stage, story)["outcome"] == "server shutdown"
+
+    def test_the_server_ends_at_once(self, stage: str) -> None:
+        async def story(server: Server, client: Client) -> None:
+            for connection in tuple(server.hub._live):
+                connection.cut()
+            with contextlib.suppress(ConnectionError):
+                assert await client.rest() == b""
+
+        assert self.at(stage, story)["outcome"] == "server shutdown"
+
+    def test_the_client_goes(self, stage: str) -> None:
+        async def story(_: Server, client: Client) -> None:
+            await client.close()
+
+        assert self.at(stage, story)["outcome"] == "closed by client"
+
+    def test_the_client_breaks_off(self, stage: str) -> None:
+        async def story(_: Server, client: Client) -> None:
+            reset(client)
+
+        record = self.at(stage, story)
+        assert record["outcome"] == "connection lost"
+        assert "reset" in str(record["reason"])
+
+
+def reset(client: Client) -> None:
+    """Ends the connection as a host does that has crashed."""
+    raw = client.writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.writer.transport.abort()
+
+
+@DOORS
+class TestTheClientGoes:
+    def test_between_commands(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await visit(server, service)
+                reset(client)
+                assert (await server.record())["outcome"] == "connection lost"
+                await server.nobody()
+
+        run(work())
+
+    @pytest.mark.parametrize("how", ["close", "reset"])
+    def test_while_the_session_works(self, service: str, how: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await visit(server, service)
+                session = await server.session()
+                connection = next(iter(server.hub._live))
+                client.send(b"WAIT\r\nECHO x\r\n")
+                await session.waiting.wait()
+                if how == "close":
+                    client.writer.close()
+                else:
+                    reset(client)
+                await until(lambda: connection._end is not None)
+                assert not server.records
+                session.gate.set()
+                await server.record()
+                assert session.ending.is_set()
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+    def test_while_the_session_waits_for_it_to_read(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service) as server:
+                client = await visit(server, service)
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"BIG 100000000\r\n")
+                connection = next(iter(server.hub._live))
+                await until(lambda: connection._waiter is not None)
+                reset(client)
+                assert (await server.record())["outcome"] == "connection lost"
+                await server.nobody()
+
+        run(work())
+
+    @pytest.mark.parametrize("how", ["reset", "cut"])
+    def test_while_answers_wait(self, service: str, how: str) -> None:
+        async def work() -> None:
+            async with serving(service, open_session=Talkative) as server:
+                client = await visit(server, service)
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"HI\r\n")
+                connection = next(iter(server.hub._live))
+                await until(lambda: bool(connection._choked))
+                if how == "cut":
+                    await server.hub.drain(0)
+                else:
+                    reset(client)
+                outcome = "server shutdown" if how == "cut" else "connection lost"
+                assert (await server.record())["outcome"] == outcome
+                await server.nobody()
+                await client.close()
+
+        run(work())
+
+
+class TestTheRecord:
+    def test_a_session_knows_best_how_it_ended_by_itself(self) -> None:
+        class Knowing(EchoSession):
+            def closed(self, reason: str) -> dict[str, object]:
+                return {"outcome": "quit", "reason": ""}
+
+        async def work() -> None:
+            async with serving("lmtp", open_session=Knowing) as server:
+                client = await visit(server, "lmtp")
+                await client.ask(b"QUIT")
+                assert (await server.record())["outcome"] == "quit"
+                await client.close()
+                client = await visit(server, "lmtp")
+                await client.close()
+                assert (await server.record(2))["outcome"] == "closed by client"
+
+        run(work())
+
+    def test_last_words_that_cannot_be_said_any_more(self) -> None:
+        """A record that cannot be read has ended TLS for both sides."""
+
+        async def work() -> None:
+            async with serving() as server:
+                client = await visit(server, "pop3s")
+                session = await server.session()
+                connection = next(iter(server.hub._live))
+                client.send(b"WAIT\r\nQUIT\r\n")
+                await session.waiting.wait()
+                duplicate = socket.socket(fileno=os.dup(client.writer.get_extra_info("socket").fileno()))
+                duplicate.send(b"\x17\x03\x03\x00\x20" + b"z" * 32)
+                await until(lambda: bool(connection._deaf))
+                session.gate.set()
+                await server.record()
+                duplicate.close()
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+    @DOORS
+    def test_a_bug_in_the_last_words(self, service: str) -> None:
+        class Mute(EchoMachine):
+            def data_to_send(self) -> bytes:
+                if b"bye" in self.out:
+                    raise ZeroDivisionError
+                return super().data_to_send()
+
+        class Session(EchoSession):
+            def __init__(self, peer: Peer) -> None:
+                super().__init__(peer)
+                self.machine = Mute()
+
+        async def work() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: None)
+            async with serving(service, open_session=Session) as server:
+                client = await visit(server, service)
+                client.send(b"QUIT\r\n")
+                assert await client.rest() == b""
+                assert (await server.record())["outcome"] == "internal error"
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+
+def test_a_balancer_that_speaks_for_itself() -> None:
+    async def work() -> None:
+        async with serving("lmtp", proxy_from=("127.0.0.0/8",)) as server:
+            client = await Client.plain(server.port)
+            client.send(b"PROXY UNKNOWN\r\nECHO x\r\n")
+            assert [await client.line(), await client.line()] == [b"+OK hello clear\r\n", b"+OK x\r\n"]
+            assert server.sessions[0].peer.address == "127.0.0.1"
+            await client.close()
+            assert "proxy" not in await server.record()
+
+    run(work())
+
+
+def test_nobody_is_greeted_twice() -> None:
+    async def work() -> None:
+        async with serving("pop3", timing=Timing(greeting_delay=0.001)) as server:
+            client = await Client.plain(server.port)
+            assert await client.line() == b"+OK hello clear\r\n"
+            next(iter(server.hub._live)).greet()
+            assert await client.ask(b"ECHO x") == b"+OK x\r\n"
+            await client.close()
+
+    run(work())
 
 
 def test_cleartext_login_is_a_question_of_networks() -> None:

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-import uvloop
-
+from gatepost.net.loop import run as run_loop
 from gatepost.net.timing import Timing
 from support.echo import Client, serving
 
@@ -16,7 +15,7 @@ def test_ids_are_unique_and_short() -> None:
             assert max(map(len, ids)) <= 10
             assert len({each.partition("-")[0] for each in ids}) == 1
 
-    uvloop.run(work())
+    run_loop(work())
 
 
 def test_it_looks_by_itself_once_started() -> None:
@@ -45,7 +44,7 @@ def test_it_looks_by_itself_once_started() -> None:
         assert server.hub._timer is None
         server.hub.close()
 
-    uvloop.run(work())
+    run_loop(work())
 
 
 def test_retiring_waits_for_the_last_session() -> None:
@@ -61,4 +60,4 @@ def test_retiring_waits_for_the_last_session() -> None:
             await retiring
             assert len(server.hub) == 0
 
-    uvloop.run(work())
+    run_loop(work())

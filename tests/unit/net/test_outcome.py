@@ -1,6 +1,10 @@
 import ssl
 
-from gatepost.net.outcome import Ended, Outcome, tls_reason
+from gatepost.net.api import Peer, TlsInfo
+from gatepost.net.outcome import DONE, Ended, Outcome, record, tls_reason
+from gatepost.ports import TlsMode
+
+PEER = Peer("192.0.2.7", 50000, "pop3s", TlsMode.IMPLICIT, "c0ffee-1")
 
 
 def test_reasons() -> None:
@@ -15,3 +19,27 @@ def test_reasons() -> None:
     assert "too old" in tls_reason(error)
     error.reason = "OTHER"
     assert tls_reason(error) == "OTHER"
+
+
+def test_a_record_says_who_came_how_and_how_it_ended() -> None:
+    tls = TlsInfo("TLSv1.3", "TLS_AES_128_GCM_SHA256", "mail.example", resumed=True, server_end_point=b"", exporter=b"")
+    assert record(PEER, tls, "192.0.2.7", 1.5, DONE, {"user": "alice", "outcome": "quit", "reason": ""}) == {
+        "connection": "c0ffee-1",
+        "service": "pop3s",
+        "address": "192.0.2.7",
+        "port": 50000,
+        "tls": "TLSv1.3",
+        "cipher": "TLS_AES_128_GCM_SHA256",
+        "resumed": True,
+        "seconds": 1.5,
+        "user": "alice",
+        "outcome": "quit",
+        "reason": "",
+    }
+
+
+def test_behind_a_proxy_a_record_names_both_and_the_driver_knows_why_it_was_cut() -> None:
+    line = record(PEER, None, "198.51.100.1", 0, Ended(Outcome.TIMEOUT), {"outcome": "lost", "reason": ""})
+    assert (line["proxy"], line["tls"], line["resumed"]) == ("198.51.100.1", "", False)
+    assert (line["outcome"], line["reason"]) == ("timeout", "timeout")
+    assert record(PEER, None, "192.0.2.7", 0, DONE, {})["outcome"] == "done"

@@ -55,9 +55,8 @@ def test_sizes_are_those_of_what_will_be_sent():
     plain, utf8 = Drop(source, utf8=False), Drop(source, utf8=True)
     assert plain.stat() == (2, 35)
     assert utf8.stat() == (2, 30)
-    assert plain.needs_surrogate(1)
-    assert not plain.needs_surrogate(0)
-    assert not utf8.needs_surrogate(1)
+    assert (list(plain.sizes), list(utf8.sizes)) == ([10, 25], [10, 20])
+    assert (set(plain.surrogates), set(utf8.surrogates)) == ({1}, set())
     assert list(source.sizes) == [10, 20]
 
 
@@ -68,3 +67,23 @@ def test_slices():
     for lines in (drop.size_lines, drop.uidl_lines):
         numbers = [int(line.split()[0]) for start in starts for line in lines(start).splitlines()]
         assert numbers == list(range(1, many + 1))
+
+
+def test_sessions_that_hold_the_same_maildrop_list_and_add_up_once():
+    shared = maildrop()
+    one, other = Drop(shared, utf8=False), Drop(shared, utf8=True)
+    one.mark(0)
+    assert (one.uidl_lines(0), one.stat()) == (b"2 0000000700000009\r\n", (1, 20))
+    one.unmark()
+    assert one.uidl_lines(0) is other.uidl_lines(0) is shared.uidl_lines
+    assert one.uidl_lines(0) == b"1 0000000700000004\r\n2 0000000700000009\r\n"
+    shared.sizes.append(5)
+    assert other.stat() == (3, 30)
+    assert shared == maildrop(sizes=array("Q", [10, 20, 5]))
+
+
+def test_sizes_with_surrogates_are_no_other_sessions():
+    shared = maildrop(ascii_sizes={1: 25})
+    assert Drop(shared, utf8=False).stat() == (2, 35)
+    assert Drop(shared, utf8=True).stat() == (2, 30)
+    assert Drop(shared, utf8=False).stat() == (2, 35)

@@ -2,7 +2,7 @@ import pytest
 
 from gatepost.pop3 import commands as c
 from gatepost.pop3 import texts
-from gatepost.pop3.parse import NotAReplyError, command, response, status
+from gatepost.pop3.parse import USUAL, NotAReplyError, command, response, status
 from gatepost.pop3.replies import FatalError, RefusedError, Status
 
 
@@ -21,6 +21,15 @@ from gatepost.pop3.replies import FatalError, RefusedError, Status
 )  # fmt: skip
 def test_commands(line, expected):
     assert command(line) == expected
+
+
+def test_what_is_usual_means_what_it_would_mean_to_anybody():
+    assert {type(usual) for usual in USUAL.values()} == {
+        c.Stat, c.Noop, c.Rset, c.ListSizes, c.Uidl, c.Retr, c.Dele,
+    }  # fmt: skip
+    for line, usual in USUAL.items():
+        assert line.endswith(b"\r\n")
+        assert command(line[:-2]) == usual
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from dialogs.house import LOGIN, PASSWORD, PLAIN, TLS, House, StubFlow, handled, play
-from gatepost.errors import NoSuchMessageError, StoreCorruptError, StoreUnavailableError
+from gatepost.errors import NoSuchMailboxError, NoSuchMessageError, StoreCorruptError, StoreUnavailableError
 from gatepost.identity.api import LoginFailedError
 from gatepost.model import CHUNK
 from gatepost.net.log import Log
@@ -39,16 +39,122 @@ def test_what_is_held_is_given_back_however_it_ends():
     assert play(story).store.executed == []
 
 
-def test_a_failing_store_at_login_leaves_nothing_held():
+def everybody_waits(house):
+    """Lets a login wait for its password, and then for its maildrop."""
+    house.services.authenticator.remembers = False
+    house.store.maildrop_at_hand = lambda *_: None
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_failing_store_at_login_leaves_nothing_held(waits):
     async def story(house):
-        async def fail(*_, **__):
+        def fail(*_, **__):
             raise StoreUnavailableError("away")
 
-        house.store.maildrop = fail
+        if waits:
+            everybody_waits(house)
+        setattr(house.store, "maildrop" if waits else "maildrop_at_hand", fail)
         connection = await house.connect()
         answer = await house.say(connection, f"USER {LOGIN}\r\nPASS {PASSWORD}\r\nSTAT\r\n".encode())
         assert b"-ERR [SYS/TEMP] the mail store cannot be reached" in answer
         assert answer.endswith(b"-ERR log in first\r\n")
+        assert not house.locks.held
+        assert house.tally.sessions == 0
+
+    play(story)
+
+
+def test_a_known_login_to_an_inbox_at_hand_waits_for_nothing():
+    async def story(house):
+        session, flow = await house.connect()
+        for line in (f"USER {LOGIN}", f"PASS {PASSWORD}", "STAT"):
+            session.machine.receive_data(line.encode() + b"\r\n")
+            assert session.advance() is None
+        assert flow.collect().endswith(b"+OK you are logged in; messages: 3\r\n+OK 3 194\r\n")
+        assert house.locks.held == {house.store.account.account_id}
+        assert house.tally.sessions == 1
+
+    play(story)
+
+
+@pytest.mark.parametrize("mode", ["exclusive", "snapshot"])
+@pytest.mark.parametrize(("name", "found"), [("alice", 3), ("alice/inbox", 3), ("alice/Archive", 1)])
+def test_a_login_that_waits_opens_the_same_as_one_that_does_not(mode, name, found):
+    async def story(house):
+        said = []
+        for _ in range(2):
+            connection = await house.connect()
+            said.append(await house.say(connection, f"USER {name}\r\nPASS {PASSWORD}\r\nUIDL\r\n".encode()))
+            assert house.tally.sessions == 1
+            assert len(house.locks.held) == (mode == "exclusive")
+            assert house.tally.seen == (house.now, 4 if found == 3 else 0)
+            connection[0].closed("x")
+            everybody_waits(house)
+            house.now += 100
+        assert said[0] == said[1]
+        assert b"messages: %d\r\n" % found in said[0]
+        assert not house.locks.held
+
+    play(story, House(options={"maildrop": mode}, account={"login_delay": 60}))
+
+
+def test_the_lock_comes_before_the_maildrop_is_read():
+    async def story(house):
+        held = []
+        at_hand, maildrop = house.store.maildrop_at_hand, house.store.maildrop
+
+        def seen(read):
+            return lambda *args, **kwargs: held.append(set(house.locks.held)) or read(*args, **kwargs)
+
+        house.store.maildrop_at_hand, house.store.maildrop = seen(at_hand), seen(maildrop)
+        (await house.log_in())[0].closed("x")
+        house.store.maildrop_at_hand = lambda *_: None
+        await house.log_in()
+        assert held == [{house.store.account.account_id}] * 2
+
+    play(story)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_who_is_not_let_in_begins_anew(waits):
+    async def story(house):
+        await house.log_in()
+        if waits:
+            everybody_waits(house)
+        connection = await house.connect()
+        answer = await house.say(connection, b"USER alice\r\nPASS open sesame\r\nPASS open sesame\r\n")
+        _, refused, again = answer.splitlines()
+        assert refused.startswith(b"-ERR [IN-USE] ")
+        assert again == b"-ERR send the name with USER first"
+        assert house.tally.sessions == 1
+
+    play(story)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_account_that_goes_while_its_owner_enters(waits):
+    async def story(house):
+        def gone(*_, **__):
+            raise NoSuchMailboxError("there is no mailbox 'INBOX'")
+
+        if waits:
+            everybody_waits(house)
+        setattr(house.store, "maildrop" if waits else "maildrop_at_hand", gone)
+        answer = await house.say(await house.connect(), b"USER alice\r\nPASS open sesame\r\n")
+        assert answer.endswith(b"-ERR [SYS/PERM] this account or folder has been removed\r\n")
+        assert not house.locks.held
+        assert house.tally.sessions == 0
+
+    play(story)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+def test_who_leaves_before_the_waiting_began_holds_nothing():
+    async def story(house):
+        session, _ = await house.connect()
+        session.machine.receive_data(b"USER alice/Archive\r\nPASS open sesame\r\n")
+        session.advance().close()
+        session.closed("x")
         assert not house.locks.held
         assert house.tally.sessions == 0
 
@@ -290,16 +396,7 @@ def test_a_header_too_large_for_a_surrogate_needs_utf8(monkeypatch):
         answer = await house.say(await house.log_in(), b"RETR 1\r\n")
         assert answer.startswith(b"-ERR [UTF8] ")
 
-    house = House([body])
-    maildrop = house.store.maildrop
-
-    async def with_surrogate(*args, **kwargs):
-        drop = await maildrop(*args, **kwargs)
-        drop.ascii_sizes[0] = 5
-        return drop
-
-    house.store.maildrop = with_surrogate
-    play(story, house)
+    play(story, House([body]))
 
 
 def test_listings_of_a_large_maildrop_go_out_in_slices():
@@ -499,6 +596,91 @@ def test_a_short_message_is_one_piece():
         assert len(session._machine._out) == 1
 
     play(story)
+
+
+def asked_bodies(house):
+    """The ids of the bodies that the store is asked for from now on."""
+    asked, at_hand = [], house.store.at_hand
+    house.store.at_hand = lambda blob_id: asked.append(blob_id) or at_hand(blob_id)
+    return asked
+
+
+async def retrieved(house, connection, number=1):
+    """The object that goes to the driver."""
+    connection[0].machine.receive_data(b"RETR %d\r\n" % number)
+    await handled(connection[0])
+    return connection[1].session.machine.data_to_send()
+
+
+def test_a_message_that_was_sent_of_late_is_sent_again_without_a_copy():
+    async def story(house):
+        asked = asked_bodies(house)
+        connection = await house.log_in()
+        first = await retrieved(house, connection)
+        connection[0].closed("x")
+        connection = await house.log_in()
+        assert await retrieved(house, connection) is first
+        assert await retrieved(house, connection, 2) != first
+        assert len(asked) == 2
+        assert connection[0].closed("x")["retrieved"] == 2
+        house.now += 60
+        connection = await house.log_in()
+        again = await retrieved(house, connection)
+        assert (again, again is first, len(asked)) == (first, False, 3)
+
+    play(story)
+
+
+def test_a_traced_session_sends_the_same_message_and_keeps_nothing():
+    async def story(house):
+        connection = await house.log_in()
+        untraced = await retrieved(house, connection)
+        connection[0].closed("x")
+        house.traced.clear()
+        connection = await house.log_in()
+        session = connection[0]
+        session._machine.shown = lambda side, line: house.traced.append(line)
+        asked = asked_bodies(house)
+        traced = await retrieved(house, connection)
+        assert (traced, traced is untraced, asked) == (untraced, False, [])
+        assert house.traced == ["RETR 1", "+OK octets: 73"]
+        assert session.closed("x")["retrieved"] == 1
+
+    play(story)
+
+
+def test_another_language_gets_its_own_status_line():
+    async def story(house):
+        connection = await house.log_in()
+        english = await retrieved(house, connection)
+        await house.say(connection, b"LANG de\r\n")
+        german = await retrieved(house, connection)
+        assert german.split(b"\r\n", 1)[0] == b"+OK Oktette: 73"
+        assert german.split(b"\r\n", 1)[1] == english.split(b"\r\n", 1)[1]
+
+    play(story)
+
+
+def test_what_the_store_never_had_at_hand_is_not_kept():
+    async def story(house):
+        house.store.chunk_failures = {(1, 0): StoreCorruptError("x")}
+        connection = await house.log_in()
+        assert (await retrieved(house, connection)).startswith(b"-ERR ")
+        house.store.chunk_failures = {}
+        assert (await retrieved(house, connection)).startswith(b"+OK ")
+
+    play(story)
+
+
+def test_a_server_may_keep_nothing():
+    async def story(house):
+        asked = asked_bodies(house)
+        connection = await house.log_in()
+        await retrieved(house, connection)
+        await retrieved(house, connection)
+        assert len(asked) == 2
+
+    play(story, House(options={"kept_replies": 0}))
 
 
 def test_tls_is_asked_for_after_stls():

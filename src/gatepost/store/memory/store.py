@@ -114,23 +114,28 @@ class MemoryStore:
 
     async def maildrop(self, account_id: int, name: str, *, below_uid: int = 0) -> Maildrop:
         """See `MailReader`."""
+        drop, rows = self._maildrop(account_id, name, below_uid)
+        for start in range(0, len(rows), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            _pack(drop, rows[start : start + SLICE])
+        return drop
+
+    def maildrop_at_hand(self, account_id: int, name: str) -> Maildrop | None:
+        """See `MailReader`."""
+        drop, rows = self._maildrop(account_id, name, 0)
+        if len(rows) > SLICE:
+            return None
+        _pack(drop, rows)
+        return drop
+
+    def _maildrop(self, account_id: int, name: str, below_uid: int) -> tuple[Maildrop, list[tuple[Message, int]]]:
+        """An empty one, and what comes into it: messages with their `ascii_size`."""
         box = self._tables.box(account_id, name)
         emails = self._tables.person(account_id).emails
-        drop = Maildrop(box.mailbox_id, box.uidvalidity, box.uidnext)
-        rows = [(m, emails[m.email_id].email.ascii_size) for m in box.messages.values()]
-        for position, (message, ascii_size) in enumerate(rows):
-            if below_uid and message.uid >= below_uid:
-                break
-            drop.uids.append(message.uid)
-            drop.sizes.append(message.size)
-            drop.blobs.append(message.blob_id)
-            if message.uidl is not None:
-                drop.uidls[position] = message.uidl
-            if ascii_size:
-                drop.ascii_sizes[position] = ascii_size
-            if position % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
-        return drop
+        messages = [m for m in box.messages.values() if not below_uid or m.uid < below_uid]
+        rows = [(m, emails[m.email_id].email.ascii_size) for m in messages]
+        return Maildrop(box.mailbox_id, box.uidvalidity, box.uidnext), rows
 
     async def messages(
         self, account_id: int, mailbox_id: int, *, after_uid: int = 0, limit: int = 1000
@@ -236,3 +241,14 @@ class MemoryStore:
         """Raises StoreUnavailableError: there is nothing on disk to copy."""
         progress(0, 0)
         raise StoreUnavailableError(f"a store in memory cannot be backed up to {file}")
+
+
+def _pack(drop: Maildrop, rows: Sequence[tuple[Message, int]]) -> None:
+    for position, (message, ascii_size) in enumerate(rows, len(drop.uids)):
+        drop.uids.append(message.uid)
+        drop.sizes.append(message.size)
+        drop.blobs.append(message.blob_id)
+        if message.uidl is not None:
+            drop.uidls[position] = message.uidl
+        if ascii_size:
+            drop.ascii_sizes[position] = ascii_size

@@ -45,8 +45,10 @@ REMEMBERED: Final = 500
 """Small maildrops that are kept as they were read, under their mailbox's counters and HIGHESTMODSEQ: most POP3
 sessions only look whether there is something new."""
 SMALL: Final = 200
-"""Messages of such a maildrop. One costs 20 octets, or 200 if it brought a UIDL: 20 MB for all at the very most."""
+"""Messages of such a maildrop. One costs 45 octets with its UIDL line, or 275 if it brought a UIDL: at the very
+most 28 MB for all."""
 FIRST_CHUNK: Final = SQL["first_chunk"]
+MAILDROP_HEAD: Final = SQL["maildrop_head"]
 MESSAGES: Final = 3
 """Column of `maildrop_head`."""
 LAST_UID: Final = 1 << 32
@@ -180,29 +182,36 @@ class SqliteReader:
 
     async def maildrop(self, account_id: int, name: str, *, below_uid: int = 0) -> Maildrop:
         """See `MailReader`. A large one is loaded on a connection of its own, whose snapshot outlasts the pauses."""
+        drop = self._small_maildrop(account_id, name, below_uid or LAST_UID)
+        return drop or await self._large_maildrop(account_id, name, below_uid or LAST_UID)
+
+    def maildrop_at_hand(self, account_id: int, name: str) -> Maildrop | None:
+        """See `MailReader`."""
+        return self._small_maildrop(account_id, name, LAST_UID)
+
+    def _small_maildrop(self, account_id: int, name: str, below: int) -> Maildrop | None:
+        """None if it is larger than a slice."""
         name = rules.mailbox_name(name)
         try:
-            for seen in self._execute(SQL["maildrop_head"], (account_id, name)).fetchall():
-                if not below_uid and (known := self._unchanged.get(seen)) is not None:
-                    return known
-            drop = self._small_maildrop(account_id, name, below_uid or LAST_UID)
-            return drop or await self._large_maildrop(account_id, name, below_uid or LAST_UID)
+            heads = self._execute(MAILDROP_HEAD, (account_id, name))
+            try:
+                return self._under(_the_head(heads, name), account_id, below)
+            finally:
+                heads.fetchall()
         except apsw.Error:
             with translated():
                 raise
 
-    def _small_maildrop(self, account_id: int, name: str, below: int) -> Maildrop | None:
-        """None if it is larger than a slice."""
-        self._execute("BEGIN")
-        try:
-            drop, row = self._maildrop_head(self._connection, account_id, name)
-            if row[MESSAGES] > SLICE:
-                return None
-            _load_slice(self._connection, account_id, drop, below)
-        finally:
-            self._execute("COMMIT")
-        if below == LAST_UID and row[MESSAGES] <= SMALL:
-            self._remember(row, drop)
+    def _under(self, head: Row, account_id: int, below: int) -> Maildrop | None:
+        """The statement that gave the head stands at its row: until it ends, the next one sees the same snapshot."""
+        if below == LAST_UID and (known := self._unchanged.get(head)) is not None:
+            return known
+        if head[MESSAGES] > SLICE:
+            return None
+        drop = Maildrop(*head[:MESSAGES])
+        _load_slice(self._connection, account_id, drop, below)
+        if below == LAST_UID and head[MESSAGES] <= SMALL:
+            self._remember(head, drop)
         return drop
 
     def _remember(self, head: Row, drop: Maildrop) -> None:
@@ -211,22 +220,17 @@ class SqliteReader:
         self._unchanged[head] = drop
 
     async def _large_maildrop(self, account_id: int, name: str, below: int) -> Maildrop:
-        connection = open_reader(self._directory)
-        try:
-            connection.execute("BEGIN")
-            drop, _ = self._maildrop_head(connection, account_id, name)
-            while _load_slice(connection, account_id, drop, below) == SLICE:  # noqa: ASYNC110 -- a turn for others
-                await asyncio.sleep(0)
-            return drop
-        finally:
-            connection.close()
-
-    @staticmethod
-    def _maildrop_head(connection: apsw.Connection, account_id: int, name: str) -> tuple[Maildrop, Row]:
-        row = connection.execute(SQL["maildrop_head"], (account_id, name)).fetchone()
-        if row is None:
-            raise no_mailbox(name)
-        return Maildrop(*row[:MESSAGES]), row
+        name = rules.mailbox_name(name)
+        with translated():
+            connection = open_reader(self._directory)
+            try:
+                connection.execute("BEGIN")
+                drop = Maildrop(*_the_head(connection.execute(MAILDROP_HEAD, (account_id, name)), name)[:MESSAGES])
+                while _load_slice(connection, account_id, drop, below) == SLICE:  # noqa: ASYNC110 -- a turn for others
+                    await asyncio.sleep(0)
+                return drop
+            finally:
+                connection.close()
 
     async def messages(
         self, account_id: int, mailbox_id: int, *, after_uid: int = 0, limit: int = 1000
@@ -282,6 +286,13 @@ class SqliteReader:
 def no_mailbox(name: str) -> NoSuchMailboxError:
     """The error for a name that the account does not have."""
     return NoSuchMailboxError(f"there is no mailbox {name!r}")
+
+
+def _the_head(heads: apsw.Cursor, name: str) -> Row:
+    row: Row | None = heads.fetchone()
+    if row is None:
+        raise no_mailbox(name)
+    return row
 
 
 def _load_slice(connection: apsw.Connection, account_id: int, drop: Maildrop, below: int) -> int:

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import asyncio
 
+import apsw
+import pytest
+
+from gatepost.errors import NoSuchMailboxError, StoreUnavailableError
 from gatepost.model import DeletePolicy
 from gatepost.store.commands import DeleteMessages
 from gatepost.store.sqlite import reader
+from gatepost.store.sqlite.database import FILE
 from gatepost.store.sqlite.local import open_local
 from support.stores import new_account, put
 
@@ -49,6 +54,70 @@ def test_what_is_remembered_is_bounded(tmp_path, monkeypatch):
         large = await store.maildrop(account.account_id, "INBOX")
         assert len(large.uids) == 6
         assert await store.maildrop(account.account_id, "INBOX") is not large
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_did_not_change_costs_one_statement_and_what_did_two(tmp_path):
+    async def scenario():
+        store = open_local(tmp_path)
+        account = await new_account(store)
+        await put(store, account)
+        statements = []
+        store._connection.set_exec_trace(lambda _cursor, sql, _values: statements.append(sql) or True)
+        drop = store.maildrop_at_hand(account.account_id, "INBOX")
+        assert statements == [reader.SQL["maildrop_head"], reader.SQL["maildrop"]]
+        assert store.maildrop_at_hand(account.account_id, "INBOX") is drop
+        assert await store.maildrop(account.account_id, "INBOX") is drop
+        assert statements[2:] == [reader.SQL["maildrop_head"]] * 2
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_head_and_messages_of_a_small_maildrop_are_one_snapshot(tmp_path, monkeypatch):
+    async def scenario():
+        store = open_local(tmp_path)
+        account = await new_account(store)
+        place = await put(store, account)
+        load = reader._load_slice
+
+        def late(*args):
+            other = apsw.Connection(str(tmp_path / FILE))
+            other.execute("DELETE FROM message")
+            other.execute("UPDATE mailbox SET messages = 0")
+            other.close()
+            return load(*args)
+
+        monkeypatch.setattr(reader, "_load_slice", late)
+        drop = store.maildrop_at_hand(account.account_id, "INBOX")
+        assert list(drop.uids) == [place.uid]
+        monkeypatch.undo()
+        assert not store.maildrop_at_hand(account.account_id, "INBOX").uids
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_no_snapshot_outlasts_the_look_however_it_ends(tmp_path, monkeypatch):
+    """One that did would hold the write-ahead log with it."""
+
+    def fail(*_):
+        raise apsw.IOError("the disk failed")
+
+    async def scenario():
+        store = open_local(tmp_path)
+        account = await new_account(store)
+        for name, error in (("No", NoSuchMailboxError), ("INBOX", StoreUnavailableError)):
+            monkeypatch.setattr(reader, "_load_slice", fail)
+            with pytest.raises(error):
+                store.maildrop_at_hand(account.account_id, name)
+            assert store._connection.txn_state("main") == apsw.SQLITE_TXN_NONE
+        monkeypatch.undo()
+        assert store.maildrop_at_hand(account.account_id, "INBOX") is not None
+        assert store.maildrop_at_hand(account.account_id, "INBOX") is not None
+        assert store._connection.txn_state("main") == apsw.SQLITE_TXN_NONE
         await store.close()
 
     asyncio.run(scenario())
