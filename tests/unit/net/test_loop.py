@@ -42,6 +42,11 @@ def run_on(request: pytest.FixtureRequest) -> Run:
     return run_it
 
 
+async def forever() -> None:
+    """Until it is cancelled."""
+    await asyncio.Event().wait()
+
+
 class Watched:
     """A watched socket, what its handler was called with, and its peer. It takes what comes unless told otherwise."""
 
@@ -275,7 +280,7 @@ class TestWhatAHandlerBegins:
     def test_the_end_of_a_task(self) -> None:
         async def work() -> None:
             with watched() as (client,):
-                sleeper = asyncio.ensure_future(asyncio.sleep(3600))
+                sleeper = asyncio.ensure_future(forever())
                 client.handle = lambda _: sleeper.cancel()
                 await asyncio.sleep(0)
                 client.peer.send(b"x")
@@ -648,7 +653,7 @@ class TestRun:
         left: list[asyncio.Task[None]] = []
 
         async def work() -> None:
-            left.append(asyncio.ensure_future(asyncio.sleep(3600)))
+            left.append(asyncio.ensure_future(forever()))
 
         net_loop.run(work())
         assert left[0].cancelled()
@@ -658,7 +663,7 @@ class TestRun:
             with watched() as (client,):
                 client.handle = lambda events: (client.take(events), os.kill(os.getpid(), signal.SIGINT))
                 client.peer.send(b"x")
-                await asyncio.sleep(3600)
+                await forever()
 
         with pytest.raises(KeyboardInterrupt):
             run(work())
