@@ -1,4 +1,4 @@
-"""The directory generation, shared by memory: the keeper raises it, every worker reads it without a system call."""
+"""What the keeper has done so far, in two numbers shared by memory: every worker reads them without a system call."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Final, Self
 
 FILE: Final = "generation"
-SIZE: Final = 8
+SIZE: Final = 16
+_DIRECTORY: Final = 0
+_COMMITS: Final = 1
 
 
 class Generation:
-    """One aligned 64-bit number in a mapped file; a store of that size is seen whole or not at all."""
+    """Aligned 64-bit numbers in a mapped file; a store of that size is seen whole or not at all.
+
+    Only the keeper raises them, after a commit and before its answers, and once at its start: it may have died
+    between. So whoever sees a number again that it saw before it read the database knows that nothing has changed
+    since of which anybody was told.
+    """
 
     def __init__(self, directory: Path, *, writable: bool) -> None:
         """The file is made once and never replaced: who mapped it before a restart of the keeper still sees it."""
@@ -29,18 +36,27 @@ class Generation:
 
     @classmethod
     def shared(cls, directory: Path) -> Self:
-        """For a reader. Makes the file where no keeper has run yet."""
-        if not (directory / FILE).exists():
+        """For a reader. Makes the file where no keeper has run yet, and the numbers that an older one did not know."""
+        file = directory / FILE
+        if not file.exists() or file.stat().st_size < SIZE:
             cls(directory, writable=True).close()
         return cls(directory, writable=False)
 
-    def read(self) -> int:
-        """The present number."""
-        return self._numbers[0]
+    def of_directory(self) -> int:
+        """Changes with every commit that touches domains, accounts, addresses or credentials."""
+        return self._numbers[_DIRECTORY]
 
-    def bump(self) -> None:
-        """Only the keeper, after a commit and before its answers; once at its start, too: it may have died between."""
-        self._numbers[0] += 1
+    def of_commits(self) -> int:
+        """Changes with every commit."""
+        return self._numbers[_COMMITS]
+
+    def directory_changed(self) -> None:
+        """Raises the directory's number."""
+        self._numbers[_DIRECTORY] += 1
+
+    def committed(self) -> None:
+        """Raises the number of commits."""
+        self._numbers[_COMMITS] += 1
 
     def close(self) -> None:
         """Idempotent."""

@@ -95,9 +95,15 @@ class Keeper:
             self._lock.release()
             raise
         self._generation = Generation(directory, writable=True)
-        self._generation.bump()
+        self._generation.committed()
+        self._generation.directory_changed()
         self._committer = Committer(
-            connection, clock, directory_changed=self._generation.bump, publish=self._publish, fatal=fatal
+            connection,
+            clock,
+            committed=self._generation.committed,
+            directory_changed=self._generation.directory_changed,
+            publish=self._publish,
+            fatal=fatal,
         )
         self.connections: set[KeeperConnection] = set()
         self._server: asyncio.Server | None = None

@@ -1,20 +1,35 @@
 from __future__ import annotations
 
-from gatepost.store.generation import Generation
+import pytest
+
+from gatepost.store.generation import FILE, Generation
 
 
-def test_readers_see_what_the_keeper_bumps(tmp_path):
+def test_readers_see_what_the_keeper_raises(tmp_path):
     reader = Generation.shared(tmp_path)
     keeper = Generation(tmp_path, writable=True)
-    assert reader.read() == 0
-    keeper.bump()
-    assert reader.read() == 1
+    assert (reader.of_directory(), reader.of_commits()) == (0, 0)
+    keeper.directory_changed()
+    keeper.committed()
+    keeper.committed()
+    assert (reader.of_directory(), reader.of_commits()) == (1, 2)
     keeper.close()
     again = Generation(tmp_path, writable=True)
-    again.bump()
+    again.directory_changed()
     late = Generation.shared(tmp_path)
-    assert (reader.read(), late.read(), again.read()) == (2, 2, 2)
     for each in (reader, late, again):
+        assert (each.of_directory(), each.of_commits()) == (2, 2)
         each.close()
         each.close()
-    assert (tmp_path / "generation").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("first", ["reader", "keeper"])
+def test_a_file_that_knows_one_number_only_learns_the_other(tmp_path, first):
+    (tmp_path / FILE).write_bytes((7).to_bytes(8, "little"))
+    maps = [Generation.shared(tmp_path) if first == "reader" else Generation(tmp_path, writable=True)]
+    maps.append(Generation(tmp_path, writable=True) if first == "reader" else Generation.shared(tmp_path))
+    for each in maps:
+        assert (each.of_directory(), each.of_commits()) == (7, 0)
+    for each in maps:
+        each.close()

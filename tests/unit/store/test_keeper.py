@@ -64,6 +64,25 @@ def test_a_write_waits_for_a_keeper_that_comes_back(tmp_path):
     asyncio.run(main())
 
 
+def test_what_a_keeper_may_have_committed_before_it_died_is_looked_for_after_its_return(tmp_path):
+    async def main():
+        keeper = await started(tmp_path)
+        store = open_remote(tmp_path)
+        account = await new_account(store)
+        assert not store.maildrop_at_hand(account.account_id, "INBOX").uids
+        place = await put(store, account)
+        assert list(store.maildrop_at_hand(account.account_id, "INBOX").uids) == [place.uid]
+        before = store.commits()
+        await keeper.stop()
+        assert store.commits() == before
+        keeper = await started(tmp_path)
+        assert store.commits() > before
+        await store.close()
+        await keeper.stop()
+
+    asyncio.run(main())
+
+
 def test_without_a_keeper_reads_go_on_and_writes_say_so(tmp_path):
     async def main():
         keeper = await started(tmp_path)

@@ -66,8 +66,9 @@ class _Done(Struct):
 class Committer:
     """Turns commands into commits. Belongs to one event loop; whoever owns it is the only writer.
 
-    `directory_changed` is called after a commit and before its answers; `publish` after them. `fatal` is called
-    when the disk failed: nobody was answered, and nothing may be written any more by this process.
+    `committed` is called after a commit and before its answers, and so is `directory_changed` if it concerns the
+    directory; `publish` after them. `fatal` is called when the disk failed: nobody was answered, and nothing may be
+    written any more by this process.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Committer:
         connection: apsw.Connection,
         clock: Callable[[], float],
         *,
+        committed: Callable[[], None],
         directory_changed: Callable[[], None],
         publish: Callable[[Changed], None],
         fatal: Callable[[Exception], None],
@@ -83,6 +85,7 @@ class Committer:
         self._connection = connection
         self._execute = connection.execute
         self._writer = Writer(connection, clock)
+        self._committed = committed
         self._directory_changed = directory_changed
         self._publish = publish
         self._fatal = fatal
@@ -141,6 +144,7 @@ class Committer:
                 return
 
     def _tell(self, batch: list[_Waiting], done: _Done) -> None:
+        self._committed()
         if done.directory:
             self._directory_changed()
         for waiting, outcome in zip(batch, done.outcomes, strict=True):

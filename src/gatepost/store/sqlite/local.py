@@ -44,13 +44,21 @@ class LocalStore(SqliteReader, OnlineMaintenance):
             migrate(connection)
         super().__init__(directory)
         self._lock = lock
-        self._generation = 0
+        self._commits = self._generation = 0
         self._listeners: dict[object, Callable[[Changed], None]] = {}
         self._pending: set[asyncio.Future[Any]] = set()
         self._committer = Committer(
-            connection, clock, directory_changed=self._raise_generation, publish=self._publish, fatal=self._broken
+            connection,
+            clock,
+            committed=self._count_commit,
+            directory_changed=self._raise_generation,
+            publish=self._publish,
+            fatal=self._broken,
         )
         self._closed = False
+
+    def _count_commit(self) -> None:
+        self._commits += 1
 
     def _raise_generation(self) -> None:
         self._generation += 1
@@ -65,6 +73,10 @@ class LocalStore(SqliteReader, OnlineMaintenance):
             if not future.done():
                 future.set_exception(unknown)
         self._committer.abandon(unknown)
+
+    def commits(self) -> int:
+        """See `SqliteReader`."""
+        return self._commits
 
     def directory_generation(self) -> int:
         """See `DirectoryReader`."""

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -110,6 +110,13 @@ class SqliteReader:
         """On one cursor for all, which costs less than a new one each time. So whoever asks takes all rows at once: a
         statement that was not read to its end would hold its snapshot, and the write-ahead log with it."""
         self._unchanged: dict[Row, Maildrop] = {}
+        """Small maildrops by what `maildrop_head` says of them."""
+        self._up_to_date: dict[tuple[int, str], tuple[int, Maildrop]] = {}
+        """The same by their names, with `commits` of a moment before they were read."""
+
+    def commits(self) -> int:
+        """A number that has changed once anybody was told of another commit."""
+        raise NotImplementedError
 
     def _row(self, query: str, *values: Value) -> Row | None:
         try:
@@ -186,8 +193,16 @@ class SqliteReader:
         return drop or await self._large_maildrop(account_id, name, below_uid or LAST_UID)
 
     def maildrop_at_hand(self, account_id: int, name: str) -> Maildrop | None:
-        """See `MailReader`."""
-        return self._small_maildrop(account_id, name, LAST_UID)
+        """See `MailReader`. While nothing at all was committed the database need not be asked."""
+        commits = self.commits()
+        known = self._up_to_date.get((account_id, name))
+        if known is not None and known[0] == commits:
+            return known[1]
+        drop = self._small_maildrop(account_id, name, LAST_UID)
+        if drop is not None and len(drop.uids) <= SMALL:
+            _make_room(self._up_to_date)
+            self._up_to_date[account_id, name] = commits, drop
+        return drop
 
     def _small_maildrop(self, account_id: int, name: str, below: int) -> Maildrop | None:
         """None if it is larger than a slice."""
@@ -211,13 +226,9 @@ class SqliteReader:
         drop = Maildrop(*head[:MESSAGES])
         _load_slice(self._connection, account_id, drop, below)
         if below == LAST_UID and head[MESSAGES] <= SMALL:
-            self._remember(head, drop)
+            _make_room(self._unchanged)
+            self._unchanged[head] = drop
         return drop
-
-    def _remember(self, head: Row, drop: Maildrop) -> None:
-        if len(self._unchanged) >= REMEMBERED:
-            self._unchanged.clear()
-        self._unchanged[head] = drop
 
     async def _large_maildrop(self, account_id: int, name: str, below: int) -> Maildrop:
         name = rules.mailbox_name(name)
@@ -281,6 +292,11 @@ class SqliteReader:
     async def deletions(self, account_id: int, *, limit: int = 1000) -> Sequence[Deletion]:
         """See `MailReader`."""
         return [Deletion(*row) for row in self._rows(SQL["deletions"], account_id, limit)]
+
+
+def _make_room(remembered: dict[Any, Any]) -> None:
+    if len(remembered) >= REMEMBERED:
+        remembered.clear()
 
 
 def no_mailbox(name: str) -> NoSuchMailboxError:

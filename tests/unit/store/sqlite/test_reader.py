@@ -45,15 +45,56 @@ def test_what_is_remembered_is_bounded(tmp_path, monkeypatch):
 
     async def scenario():
         store = open_local(tmp_path)
-        account = await new_account(store)
+        account, *others = [await new_account(store, f"{name}@example.com") for name in "abcd"]
         for _ in range(6):
             await put(store, account)
             await store.maildrop(account.account_id, "INBOX")
             assert len(store._unchanged) <= 2
             assert all(len(drop.uids) <= 3 for drop in store._unchanged.values())
+            for each in (account, *others):
+                store.maildrop_at_hand(each.account_id, "INBOX")
+            assert 1 <= len(store._up_to_date) <= 2
+            assert all(len(drop.uids) <= 3 for _, drop in store._up_to_date.values())
         large = await store.maildrop(account.account_id, "INBOX")
         assert len(large.uids) == 6
         assert await store.maildrop(account.account_id, "INBOX") is not large
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_maildrop_at_hand_is_asked_for_only_after_a_commit(tmp_path):
+    async def scenario():
+        store = open_local(tmp_path)
+        account, other = await new_account(store), await new_account(store, "bob@example.com")
+        first = await put(store, account)
+        statements = []
+        store._connection.set_exec_trace(lambda _cursor, sql, _values: statements.append(sql) or True)
+        drop = store.maildrop_at_hand(account.account_id, "INBOX")
+        assert statements == [reader.SQL["maildrop_head"], reader.SQL["maildrop"]]
+        assert store.maildrop_at_hand(account.account_id, "INBOX") is drop
+        assert len(statements) == 2
+        await put(store, other)
+        assert store.maildrop_at_hand(account.account_id, "INBOX") is drop
+        assert statements[2:] == [reader.SQL["maildrop_head"]]
+        second = await put(store, account)
+        assert list(store.maildrop_at_hand(account.account_id, "INBOX").uids) == [first.uid, second.uid]
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_committed_while_a_maildrop_is_read_is_seen_the_next_time(tmp_path, monkeypatch):
+    async def scenario():
+        store = open_local(tmp_path)
+        account = await new_account(store)
+        monkeypatch.setattr(store, "commits", lambda now=store.commits: now() - 1)  # it comes right behind the look
+        store.maildrop_at_hand(account.account_id, "INBOX")
+        monkeypatch.undo()
+        statements = []
+        store._connection.set_exec_trace(lambda _cursor, sql, _values: statements.append(sql) or True)
+        store.maildrop_at_hand(account.account_id, "INBOX")
+        assert statements == [reader.SQL["maildrop_head"]]
         await store.close()
 
     asyncio.run(scenario())
@@ -66,11 +107,10 @@ def test_what_did_not_change_costs_one_statement_and_what_did_two(tmp_path):
         await put(store, account)
         statements = []
         store._connection.set_exec_trace(lambda _cursor, sql, _values: statements.append(sql) or True)
-        drop = store.maildrop_at_hand(account.account_id, "INBOX")
+        drop = await store.maildrop(account.account_id, "INBOX")
         assert statements == [reader.SQL["maildrop_head"], reader.SQL["maildrop"]]
-        assert store.maildrop_at_hand(account.account_id, "INBOX") is drop
         assert await store.maildrop(account.account_id, "INBOX") is drop
-        assert statements[2:] == [reader.SQL["maildrop_head"]] * 2
+        assert statements[2:] == [reader.SQL["maildrop_head"]]
         await store.close()
 
     asyncio.run(scenario())
@@ -94,7 +134,7 @@ def test_head_and_messages_of_a_small_maildrop_are_one_snapshot(tmp_path, monkey
         drop = store.maildrop_at_hand(account.account_id, "INBOX")
         assert list(drop.uids) == [place.uid]
         monkeypatch.undo()
-        assert not store.maildrop_at_hand(account.account_id, "INBOX").uids
+        assert not (await store.maildrop(account.account_id, "INBOX")).uids
         await store.close()
 
     asyncio.run(scenario())
