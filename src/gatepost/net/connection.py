@@ -357,7 +357,8 @@ class Connection:
         """TLS stands. The last octets of its handshake go out with the first words inside it."""
         self._stage = self._handshake = None
         self._pipe, self.tls, self._send = pipe, pipe.info(), self._seal
-        self._give_back(self._decrypt(b""))
+        if pipe.unread:
+            self._give_back(self._decrypt(b""))
         self._welcome()
 
     # ------------------------------------------------------------------ the dialog

@@ -22,6 +22,8 @@ class CertificateContext(ssl.SSLContext):
 
     end_point: bytes = b""
     """Channel binding `tls-server-end-point` of its certificate."""
+    asks: bool = False
+    """Whether the client is asked for a certificate of its own."""
 
 
 class BarrenError(ssl.SSLError):
@@ -123,12 +125,18 @@ class TlsPipe:
             self._ssl.unwrap()
         return self.take()
 
+    @property
+    def unread(self) -> int:
+        """Octets of the peer that `receive` has not seen yet: they came with the end of its handshake."""
+        return self._incoming.pending
+
     def info(self) -> TlsInfo:
         """The encryption that was agreed on.
 
         The exporter of RFC 9266 stays empty: Python's `ssl` has no way to it.
         """
-        cipher, version, resumed = self._ssl.cipher(), self._ssl.version() or "", bool(self._ssl.session_reused)
+        raw = self._raw
+        cipher, version, resumed = raw.cipher(), raw.version() or "", bool(raw.session_reused)
         return TlsInfo(
             version=version,
             cipher=cipher[0] if cipher else "",
@@ -137,14 +145,12 @@ class TlsPipe:
             # RFC 7677 §4: not after a TLS 1.2 resumption, unless with an extension of which Python does not tell
             server_end_point=b"" if resumed and version == "TLSv1.2" else self._certificate.end_point,
             exporter=b"",
-            client_identity=_identity(self._ssl),
+            client_identity=_identity(self._ssl) if self._certificate.asks else "",
         )
 
 
 def _identity(connection: ssl.SSLObject) -> str:
     """The first rfc822Name of the client's certificate, which OpenSSL has verified by now."""
-    if connection.context.verify_mode == ssl.CERT_NONE:
-        return ""
     certificate = connection.getpeercert(binary_form=True)
     if certificate is None:
         return ""

@@ -123,6 +123,7 @@ class TlsContexts:
             raise CertificateError(f"{loaded.files.file}: OpenSSL does not accept the pair: {error}.") from error
         if client_ca:
             _trust(context, client_ca)
+            context.asks = True
         context.end_point = loaded.end_point
         return context
 
