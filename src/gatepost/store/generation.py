@@ -1,4 +1,4 @@
-"""What the keeper has done so far, in two numbers shared by memory: every worker reads them without a system call."""
+"""What was written so far, in two numbers shared by memory: every worker reads them without a system call."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ _COMMITS: Final = 1
 class Generation:
     """Aligned 64-bit numbers in a mapped file; a store of that size is seen whole or not at all.
 
-    Only the keeper raises them, after a commit and before its answers, and once at its start: it may have died
-    between. So whoever sees a number again that it saw before it read the database knows that nothing has changed
-    since of which anybody was told.
+    Only the one process that writes the database raises them: the keeper, or a command while there is none.
     """
 
     def __init__(self, directory: Path, *, writable: bool) -> None:
@@ -47,16 +45,28 @@ class Generation:
         return self._numbers[_DIRECTORY]
 
     def of_commits(self) -> int:
-        """Changes with every commit."""
+        """Changes with every commit; odd while one is under way, or if its writer died over it.
+
+        Who sees an even number that it saw before it last read the database need not read it again.
+        """
         return self._numbers[_COMMITS]
 
+    def begin(self) -> None:
+        """The writer starts: what the one before it did last may not have been counted."""
+        self.committed()
+        self.directory_changed()
+
     def directory_changed(self) -> None:
-        """Raises the directory's number."""
+        """After a commit, before it is answered."""
         self._numbers[_DIRECTORY] += 1
 
+    def committing(self) -> None:
+        """Right before a commit."""
+        self._numbers[_COMMITS] |= 1
+
     def committed(self) -> None:
-        """Raises the number of commits."""
-        self._numbers[_COMMITS] += 1
+        """After a commit, before it is answered; and after one that was rolled back."""
+        self._numbers[_COMMITS] = (self._numbers[_COMMITS] | 1) + 1
 
     def close(self) -> None:
         """Idempotent."""

@@ -95,16 +95,8 @@ class Keeper:
             self._lock.release()
             raise
         self._generation = Generation(directory, writable=True)
-        self._generation.committed()
-        self._generation.directory_changed()
-        self._committer = Committer(
-            connection,
-            clock,
-            committed=self._generation.committed,
-            directory_changed=self._generation.directory_changed,
-            publish=self._publish,
-            fatal=fatal,
-        )
+        self._generation.begin()
+        self._committer = Committer(connection, clock, self._generation, publish=self._publish, fatal=fatal)
         self.connections: set[KeeperConnection] = set()
         self._server: asyncio.Server | None = None
         self._housekeeping: asyncio.TimerHandle | None = None

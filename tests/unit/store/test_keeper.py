@@ -64,21 +64,48 @@ def test_a_write_waits_for_a_keeper_that_comes_back(tmp_path):
     asyncio.run(main())
 
 
-def test_what_a_keeper_may_have_committed_before_it_died_is_looked_for_after_its_return(tmp_path):
+def test_what_a_keeper_committed_before_it_died_over_it_is_seen_by_all_from_then_on(tmp_path):
     async def main():
         keeper = await started(tmp_path)
-        store = open_remote(tmp_path)
-        account = await new_account(store)
-        assert not store.maildrop_at_hand(account.account_id, "INBOX").uids
-        place = await put(store, account)
-        assert list(store.maildrop_at_hand(account.account_id, "INBOX").uids) == [place.uid]
-        before = store.commits()
+        one, other = open_remote(tmp_path), open_remote(tmp_path)
+        account = await new_account(one)
+        assert not one.maildrop_at_hand(account.account_id, "INBOX").uids
+        died = asyncio.Event()
+        keeper._committer._tell = lambda *_: died.set()
+        unanswered = asyncio.create_task(put(one, account))
+        await died.wait()
+        for _ in range(2):
+            assert len(one.maildrop_at_hand(account.account_id, "INBOX").uids) == 1
+            assert len(other.maildrop_at_hand(account.account_id, "INBOX").uids) == 1
+        unanswered.cancel()
+        await asyncio.wait([unanswered])
+        before = one.commits()
         await keeper.stop()
-        assert store.commits() == before
         keeper = await started(tmp_path)
-        assert store.commits() > before
-        await store.close()
+        assert one.commits() > before
+        assert one.commits() % 2 == 0
+        for store in (one, other):
+            await store.close()
         await keeper.stop()
+
+    asyncio.run(main())
+
+
+def test_what_a_command_writes_while_there_is_no_keeper_is_seen_at_once(tmp_path):
+    async def main():
+        keeper = await started(tmp_path)
+        worker = open_remote(tmp_path)
+        account = await new_account(worker)
+        assert not worker.maildrop_at_hand(account.account_id, "INBOX").uids
+        await keeper.stop()
+        command = open_local(tmp_path, CLOCK)
+        await put(command, account)
+        assert len(worker.maildrop_at_hand(account.account_id, "INBOX").uids) == 1
+        before = worker.directory_generation()
+        await command.execute(UpdateAccount(account.account_id, quota=5))
+        assert worker.directory_generation() > before
+        await command.close()
+        await worker.close()
 
     asyncio.run(main())
 

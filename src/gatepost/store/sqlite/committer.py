@@ -19,6 +19,7 @@ from gatepost.errors import DomainError, MisuseError, StoreCorruptError, StoreFu
 from gatepost.store import rules
 from gatepost.store.api import Changed
 from gatepost.store.commands import ANY_COMMAND
+from gatepost.store.generation import Generation
 from gatepost.store.sqlite.writer import Writer
 
 log: Final = logging.getLogger("gatepost.store")
@@ -66,18 +67,16 @@ class _Done(Struct):
 class Committer:
     """Turns commands into commits. Belongs to one event loop; whoever owns it is the only writer.
 
-    `committed` is called after a commit and before its answers, and so is `directory_changed` if it concerns the
-    directory; `publish` after them. `fatal` is called when the disk failed: nobody was answered, and nothing may be
-    written any more by this process.
+    `generation` tells of a commit before its answers, `publish` after them. `fatal` is called when the disk failed:
+    nobody was answered, and nothing may be written any more by this process.
     """
 
     def __init__(
         self,
         connection: apsw.Connection,
         clock: Callable[[], float],
+        generation: Generation,
         *,
-        committed: Callable[[], None],
-        directory_changed: Callable[[], None],
         publish: Callable[[Changed], None],
         fatal: Callable[[Exception], None],
     ) -> None:
@@ -85,8 +84,7 @@ class Committer:
         self._connection = connection
         self._execute = connection.execute
         self._writer = Writer(connection, clock)
-        self._committed = committed
-        self._directory_changed = directory_changed
+        self._generation = generation
         self._publish = publish
         self._fatal = fatal
         self._waiting: deque[_Waiting] = deque()
@@ -133,6 +131,7 @@ class Committer:
                 batch.pop(len(done.outcomes)).answer(None, error)
             except (StoreFullError, StoreUnavailableError) as error:
                 self._roll_back()
+                self._generation.committed()
                 log.warning("%d writes were refused: %s", len(batch), error)
                 for waiting in batch:
                     waiting.answer(None, error)
@@ -144,9 +143,9 @@ class Committer:
                 return
 
     def _tell(self, batch: list[_Waiting], done: _Done) -> None:
-        self._committed()
+        self._generation.committed()
         if done.directory:
-            self._directory_changed()
+            self._generation.directory_changed()
         for waiting, outcome in zip(batch, done.outcomes, strict=True):
             waiting.answer(*outcome)
         for changed in done.changes.values():
@@ -174,6 +173,7 @@ class Committer:
                 if outcome[1] is None:
                     done.directory |= rules.moves_generation(waiting.command)
                     done.changes.update((change.mailbox_id, change) for change in self._writer.changes)
+            self._generation.committing()
             self._execute("COMMIT")
         except apsw.BusyError as error:
             raise StoreUnavailableError("another program is writing to the database: end it, and try again") from error

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.api import Changed
 from gatepost.store.commands import ANY_COMMAND, Command, Deliver, Inline, NewEmail, StageChunk
+from gatepost.store.generation import Generation
 from gatepost.store.sqlite.committer import Committer
 from gatepost.store.sqlite.database import DirectoryLock, open_writer, translated
 from gatepost.store.sqlite.maintenance import OnlineMaintenance
@@ -44,24 +45,12 @@ class LocalStore(SqliteReader, OnlineMaintenance):
             migrate(connection)
         super().__init__(directory)
         self._lock = lock
-        self._commits = self._generation = 0
+        self._generation = Generation(directory, writable=True)
+        self._generation.begin()
         self._listeners: dict[object, Callable[[Changed], None]] = {}
         self._pending: set[asyncio.Future[Any]] = set()
-        self._committer = Committer(
-            connection,
-            clock,
-            committed=self._count_commit,
-            directory_changed=self._raise_generation,
-            publish=self._publish,
-            fatal=self._broken,
-        )
+        self._committer = Committer(connection, clock, self._generation, publish=self._publish, fatal=self._broken)
         self._closed = False
-
-    def _count_commit(self) -> None:
-        self._commits += 1
-
-    def _raise_generation(self) -> None:
-        self._generation += 1
 
     def _publish(self, changed: Changed) -> None:
         for listener in tuple(self._listeners.values()):
@@ -76,11 +65,11 @@ class LocalStore(SqliteReader, OnlineMaintenance):
 
     def commits(self) -> int:
         """See `SqliteReader`."""
-        return self._commits
+        return self._generation.of_commits()
 
     def directory_generation(self) -> int:
         """See `DirectoryReader`."""
-        return self._generation
+        return self._generation.of_directory()
 
     async def execute(self, command: Command[R]) -> R:
         """See `Store`."""
@@ -120,6 +109,7 @@ class LocalStore(SqliteReader, OnlineMaintenance):
         self._closed = True
         self._committer.close()
         self._close_reader()
+        self._generation.close()
         self._lock.release()
 
 

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import apsw
 
@@ -112,10 +112,10 @@ class SqliteReader:
         self._unchanged: dict[Row, Maildrop] = {}
         """Small maildrops by what `maildrop_head` says of them."""
         self._up_to_date: dict[tuple[int, str], tuple[int, Maildrop]] = {}
-        """The same by their names, with `commits` of a moment before they were read."""
+        """The same by their names, with `commits` of a moment before they were read. None that is not in the other."""
 
     def commits(self) -> int:
-        """A number that has changed once anybody was told of another commit."""
+        """See `Generation.of_commits`."""
         raise NotImplementedError
 
     def _row(self, query: str, *values: Value) -> Row | None:
@@ -199,8 +199,9 @@ class SqliteReader:
         if known is not None and known[0] == commits:
             return known[1]
         drop = self._small_maildrop(account_id, name, LAST_UID)
-        if drop is not None and len(drop.uids) <= SMALL:
-            _make_room(self._up_to_date)
+        if drop is not None and len(drop.uids) <= SMALL and not commits & 1:
+            if len(self._up_to_date) >= REMEMBERED:
+                self._up_to_date.clear()
             self._up_to_date[account_id, name] = commits, drop
         return drop
 
@@ -226,9 +227,14 @@ class SqliteReader:
         drop = Maildrop(*head[:MESSAGES])
         _load_slice(self._connection, account_id, drop, below)
         if below == LAST_UID and head[MESSAGES] <= SMALL:
-            _make_room(self._unchanged)
-            self._unchanged[head] = drop
+            self._remember(head, drop)
         return drop
+
+    def _remember(self, head: Row, drop: Maildrop) -> None:
+        if len(self._unchanged) >= REMEMBERED:
+            self._unchanged.clear()
+            self._up_to_date.clear()
+        self._unchanged[head] = drop
 
     async def _large_maildrop(self, account_id: int, name: str, below: int) -> Maildrop:
         name = rules.mailbox_name(name)
@@ -292,11 +298,6 @@ class SqliteReader:
     async def deletions(self, account_id: int, *, limit: int = 1000) -> Sequence[Deletion]:
         """See `MailReader`."""
         return [Deletion(*row) for row in self._rows(SQL["deletions"], account_id, limit)]
-
-
-def _make_room(remembered: dict[Any, Any]) -> None:
-    if len(remembered) >= REMEMBERED:
-        remembered.clear()
 
 
 def no_mailbox(name: str) -> NoSuchMailboxError:

@@ -54,7 +54,7 @@ def test_what_is_remembered_is_bounded(tmp_path, monkeypatch):
             for each in (account, *others):
                 store.maildrop_at_hand(each.account_id, "INBOX")
             assert 1 <= len(store._up_to_date) <= 2
-            assert all(len(drop.uids) <= 3 for _, drop in store._up_to_date.values())
+            assert {id(drop) for _, drop in store._up_to_date.values()} <= set(map(id, store._unchanged.values()))
         large = await store.maildrop(account.account_id, "INBOX")
         assert len(large.uids) == 6
         assert await store.maildrop(account.account_id, "INBOX") is not large
@@ -88,13 +88,29 @@ def test_what_is_committed_while_a_maildrop_is_read_is_seen_the_next_time(tmp_pa
     async def scenario():
         store = open_local(tmp_path)
         account = await new_account(store)
-        monkeypatch.setattr(store, "commits", lambda now=store.commits: now() - 1)  # it comes right behind the look
+        monkeypatch.setattr(store, "commits", lambda now=store.commits: now() - 2)  # it comes right behind the look
         store.maildrop_at_hand(account.account_id, "INBOX")
         monkeypatch.undo()
         statements = []
         store._connection.set_exec_trace(lambda _cursor, sql, _values: statements.append(sql) or True)
         store.maildrop_at_hand(account.account_id, "INBOX")
         assert statements == [reader.SQL["maildrop_head"]]
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_while_a_commit_is_under_way_the_database_is_asked(tmp_path):
+    async def scenario():
+        store = open_local(tmp_path)
+        account = await new_account(store)
+        drop = store.maildrop_at_hand(account.account_id, "INBOX")
+        store._generation.committing()
+        statements = []
+        store._connection.set_exec_trace(lambda _cursor, sql, _values: statements.append(sql) or True)
+        for _ in range(2):
+            assert store.maildrop_at_hand(account.account_id, "INBOX") is drop
+        assert statements == [reader.SQL["maildrop_head"]] * 2
         await store.close()
 
     asyncio.run(scenario())
