@@ -51,7 +51,7 @@ class EchoMachine:
 
 
 class EchoSession:
-    """ECHO text, BIG octets, STLS, WAIT (for `gate`), BUG, QUIT."""
+    """ECHO text, HUGE octets, BIG octets (in pieces), STLS, WAIT (for `gate`), BUG, QUIT. Most are done at once."""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -78,35 +78,48 @@ class EchoSession:
         return None
 
     def advance(self) -> Coroutine[Any, Any, None] | None:
-        return self.work() if self.machine.lines else None
+        machine = self.machine
+        while machine.lines and machine.reads and machine.lines[0].partition(b" ")[0] not in {b"BIG", b"WAIT"}:
+            self.obey(*machine.lines.pop(0).partition(b" ")[::2])
+        return self.work() if machine.lines and machine.reads else None
 
     async def work(self) -> None:
         machine = self.machine
         while machine.lines and machine.reads:
             word, _, rest = machine.lines.pop(0).partition(b" ")
-            self.got.append(word)
             match word:
-                case b"ECHO":
-                    machine.out += b"+OK " + rest + b"\r\n"
                 case b"BIG":
+                    self.got.append(word)
                     await self.big(int(rest))
-                case b"STLS":
-                    machine.out += b"+OK begin\r\n"
-                    machine.lines.clear()
-                    machine.buffer = b""
-                    machine.reads = False
-                    self.wants_tls = True
                 case b"WAIT":
+                    self.got.append(word)
                     self.waiting.set()
                     await self.gate.wait()
                     machine.out += b"+OK waited\r\n"
-                case b"BUG":
-                    raise ZeroDivisionError
-                case b"QUIT":
-                    machine.out += b"+OK bye\r\n"
-                    self.finish()
                 case _:
-                    machine.out += b"-ERR what\r\n"
+                    self.obey(word, rest)
+
+    def obey(self, word: bytes, rest: bytes) -> None:
+        machine = self.machine
+        self.got.append(word)
+        match word:
+            case b"ECHO":
+                machine.out += b"+OK " + rest + b"\r\n"
+            case b"HUGE":
+                machine.out += b"x" * int(rest) + b"\r\n"
+            case b"STLS":
+                machine.out += b"+OK begin\r\n"
+                machine.lines.clear()
+                machine.buffer = b""
+                machine.reads = False
+                self.wants_tls = True
+            case b"BUG":
+                raise ZeroDivisionError
+            case b"QUIT":
+                machine.out += b"+OK bye\r\n"
+                self.finish()
+            case _:
+                machine.out += b"-ERR what\r\n"
 
     async def big(self, octets: int) -> None:
         assert self.flow is not None

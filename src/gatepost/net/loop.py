@@ -26,6 +26,10 @@ READ: Final = 1
 WRITE: Final = 4
 """As epoll and poll name them. Other bits that a handler sees mean that the connection broke: reading tells why."""
 
+ROUND: Final = 16
+"""Descriptors that are served in one round: what is answered first goes out when the last of them has been served…"""
+ROUND_SECONDS: Final = 0.002
+"""…or after that time, should one of them be slow."""
 LONGEST: Final = 3600.0
 """Seconds of one wait: what there is to wait for comes by a descriptor."""
 
@@ -33,7 +37,7 @@ Handler = Callable[[int], None]
 
 
 class Watch(Protocol):
-    """Calls a handler with what its descriptor is ready for; the handler raises nothing."""
+    """Calls a handler with what its descriptor is ready for. What it raises is told to the loop's exception handler."""
 
     def watch(self, descriptor: int, handler: Handler) -> None:
         """From now on, for `READ`. Raises OSError when the system watches too much already."""
@@ -44,6 +48,9 @@ class Watch(Protocol):
     def forget(self, descriptor: int) -> None:
         """Never more. To be called before the descriptor is closed; if others have it too, after `change` to 0."""
 
+    def soon(self, call: Callable[[], None]) -> None:
+        """Calls it now; or, within a handler, behind other handlers that are ready too."""
+
 
 class ShortWay(selectors.BaseSelector):
     """The selector under asyncio's loop, and the `Watch` over it. Linux only."""
@@ -53,6 +60,8 @@ class ShortWay(selectors.BaseSelector):
         self._wait = self._epoll.poll
         self._handlers: dict[int, Handler] = {}
         self._keys: dict[int, selectors.SelectorKey] = {}
+        self._serving = False
+        self._later: list[Callable[[], None]] = []
         self.until = 0.0
         """Monotonic time at which asyncio has something to do; lowered by `Loop` when there is more."""
         self.failed: Callable[[dict[str, Any]], object] = print
@@ -78,6 +87,13 @@ class ShortWay(selectors.BaseSelector):
         """See `Watch`. Closing takes it from epoll; what this round still has of it finds no handler."""
         del self._handlers[descriptor]
 
+    def soon(self, call: Callable[[], None]) -> None:
+        """See `Watch`."""
+        if self._serving:
+            self._later.append(call)
+        else:
+            call()
+
     # -- What asyncio calls
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -91,19 +107,35 @@ class ShortWay(selectors.BaseSelector):
                 return others
 
     def _serve(self, seconds: float, others: list[tuple[selectors.SelectorKey, int]]) -> None:
-        """Rounds up, as epoll counts milliseconds: to come back too early would be to ask again and again."""
+        """One round. The wait is rounded up, as epoll counts milliseconds: too early would be again and again."""
         handlers = self._handlers
-        for descriptor, events in self._wait(math.ceil(max(seconds, 0) * 1e3) * 1e-3):
-            handler = handlers.get(descriptor)
-            if handler is not None:
-                try:
-                    handler(events)
-                except Exception as error:  # noqa: BLE001 -- a bug of one must not end the loop for all
-                    self.failed({"message": f"the handler of descriptor {descriptor} failed", "exception": error})
-            elif (key := self._keys.get(descriptor)) is not None:
-                others.append((key, _asked(events) & key.events))
-            else:
-                self._leave_alone(descriptor)
+        ready = self._wait(math.ceil(max(seconds, 0) * 1e3) * 1e-3, ROUND)
+        self._serving, due = True, monotonic() + ROUND_SECONDS
+        try:
+            for descriptor, events in ready:
+                if self._later and monotonic() >= due:
+                    self._end_round()
+                handler = handlers.get(descriptor)
+                if handler is not None:
+                    try:
+                        handler(events)
+                    except Exception as error:  # noqa: BLE001 -- a bug of one must not end the loop for all
+                        self.failed({"message": f"the handler of descriptor {descriptor} failed", "exception": error})
+                elif (key := self._keys.get(descriptor)) is not None:
+                    others.append((key, _asked(events) & key.events))
+                else:
+                    self._leave_alone(descriptor)
+        finally:
+            self._serving = False
+            self._end_round()
+
+    def _end_round(self) -> None:
+        later, self._later = self._later, []
+        for call in later:
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 -- as above
+                self.failed({"message": "what a handler had left for later failed", "exception": error})
 
     def _leave_alone(self, descriptor: int) -> None:
         """Closed in this round; or closed here only, and open in another process still: that would be told for ever."""
@@ -207,6 +239,10 @@ class LoopWatch:
         """See `Watch`."""
         self.change(descriptor, READ | WRITE, 0)
         del self._handlers[descriptor]
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """See `Watch`. There are no rounds here."""
+        call()
 
 
 class Loop(asyncio.SelectorEventLoop):

@@ -10,8 +10,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import uvloop
@@ -677,3 +679,112 @@ class TestRun:
             return type(loop).__module__
 
         assert net_loop.run(work()) == "uvloop"
+
+
+class TestRounds:
+    """What a handler leaves for later comes once all have been called that were ready with it."""
+
+    def test_later_is_behind_the_others_that_are_ready(self) -> None:
+        async def work() -> None:
+            with watched(3) as clients:
+                watch, order = watch_of(asyncio.get_running_loop()), []
+                for each in clients:
+                    each.handle = lambda events, each=each: (
+                        each.take(events),
+                        order.append("handled"),
+                        watch.soon(lambda: order.append("later")),
+                    )
+                    each.peer.send(b"x")
+                await asyncio.gather(*(each.called.wait() for each in clients))
+                assert order == ["handled"] * 3 + ["later"] * 3
+
+        run(work())
+
+    def test_outside_a_round_it_is_now(self, run_on: Run) -> None:
+        async def work() -> None:
+            calls: list[int] = []
+            watch = watch_of(asyncio.get_running_loop())
+            watch.soon(lambda: calls.append(1))
+            assert calls == [1]
+            with watched() as (client,):
+                client.peer.send(b"x")
+                await client.called.wait()
+                watch.soon(lambda: calls.append(2))
+                assert calls == [1, 2]
+
+        run_on(work())
+
+    def test_what_is_left_for_later_may_leave_nothing_for_later(self) -> None:
+        async def work() -> None:
+            calls: list[str] = []
+            with watched() as (client,):
+                watch = client.watch
+                client.handle = lambda events: (
+                    client.take(events),
+                    watch.soon(lambda: (watch.soon(lambda: calls.append("inner")), calls.append("outer"))),
+                )
+                client.peer.send(b"x")
+                await client.called.wait()
+                assert calls == ["inner", "outer"]
+
+        run(work())
+
+    def test_one_that_fails_is_told_of_and_the_others_come_all_the_same(self) -> None:
+        async def work() -> None:
+            errors: list[object] = []
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+            calls: list[int] = []
+            with watched() as (client,):
+                client.handle = lambda events: (
+                    client.take(events),
+                    client.watch.soon(lambda: calls.append(1 // 0)),
+                    client.watch.soon(lambda: calls.append(2)),
+                    1 // 0,
+                )
+                client.peer.send(b"x")
+                await client.called.wait()
+                assert calls == [2]
+                assert list(map(type, errors)) == [ZeroDivisionError] * 2
+
+        run(work())
+
+    def test_a_round_is_bounded_and_everybody_gets_their_turn(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(net_loop, "ROUND", 2)
+
+        async def work() -> None:
+            with watched(5) as clients:
+                order: list[str] = []
+                for each in clients:
+                    each.handle = lambda events, each=each: (
+                        each.take(events),
+                        order.append("handled"),
+                        each.watch.soon(lambda: order.append("later")),
+                    )
+                    each.peer.send(b"x")
+                await asyncio.gather(*(each.called.wait() for each in clients))
+                assert order == ["handled", "handled", "later", "later"] * 2 + ["handled", "later"]
+
+        run(work())
+
+    def test_nobody_waits_long_for_a_slow_one(self) -> None:
+        async def work() -> None:
+            with watched(3) as clients:
+                order: list[str] = []
+
+                def handle(each: Watched, events: int) -> None:
+                    each.take(events)
+                    order.append("handled")
+                    each.watch.soon(lambda: order.append("later"))
+                    until = time.monotonic() + net_loop.ROUND_SECONDS
+                    while len(order) == 1 and time.monotonic() < until:
+                        pass
+
+                for each in clients:
+                    each.handle = partial(handle, each)
+                    each.peer.send(b"x")
+                await asyncio.gather(*(each.called.wait() for each in clients))
+                assert order[:2] == ["handled", "later"]
+                assert order.count("handled") == order.count("later") == 3
+
+        run(work())

@@ -131,6 +131,14 @@ def drained(peer: socket.socket) -> bytes:
     return b"".join(parts)
 
 
+def waiting(peer: socket.socket) -> bytes:
+    """What `drained` would take."""
+    try:
+        return peer.recv(1 << 24, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
+
+
 async def read_on(peer: socket.socket, octets: int) -> bytes:
     """At least so many."""
     data = b""
@@ -432,7 +440,7 @@ class TestWriting:
 
 def drained_size(peer: socket.socket) -> int:
     """Octets that wait for the peer."""
-    return len(peer.recv(1 << 24, socket.MSG_PEEK))
+    return len(waiting(peer))
 
 
 class TestTheEnd:
@@ -569,6 +577,212 @@ class TestTheEnd:
                 assert isinstance(driver.error, OSError)
 
         run(work())
+
+
+class TestARound:
+    """What is written while sockets are served goes out once all have been, on our loop only."""
+
+    def in_one_round(
+        self,
+        act: Callable[[Recorder, Wire, socket.socket], object],
+        after: Callable[[Recorder, Wire, socket.socket], Awaitable[None]],
+        *,
+        full: bool = False,
+    ) -> None:
+        """The driver acts when it is told of data. Nothing has gone out when another one is served behind it, nor is
+        anybody told of what became of it.
+        """
+
+        async def work() -> None:
+            with pair(full=full) as (driver, wire, peer), pair() as (other, _, rival):
+                seen: list[object] = []
+                driver.answer = lambda what: act(driver, wire, peer) if what == "data" else None
+                other.answer = lambda _: seen.extend((own(waiting(peer)), tuple(driver.told)))
+                peer.send(b"x")
+                rival.send(b"x")
+                async with asyncio.timeout(20):
+                    await other.until(lambda: other.data == b"x")
+                    assert (driver.data, seen) == (b"x", [b"", ("data",)])
+                    await after(driver, wire, peer)
+
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(work())
+
+    def test_a_reply_waits_for_its_end(self) -> None:
+        async def after(_driver: Recorder, wire: Wire, peer: socket.socket) -> None:
+            assert drained(peer) == b"reply"
+            assert wire.unsent == 0
+
+        self.in_one_round(lambda _d, wire, _p: wire.write(b"reply"), after)
+
+    def test_two_keep_their_order(self) -> None:
+        async def after(_driver: Recorder, _wire: Wire, peer: socket.socket) -> None:
+            assert drained(peer) == b"one two three"
+
+        async def story() -> None:
+            with pair() as (driver, wire, peer):
+
+                def answer(_: str) -> None:
+                    wire.write(b"one ")
+                    assert wire.unsent == 4
+                    wire.write(b"two ")
+                    wire.write(b"three")
+
+                driver.answer = answer
+                peer.send(b"x")
+                await driver.until(lambda: driver.data == b"x")
+                await after(driver, wire, peer)
+
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(story())
+
+    def test_who_closes_behind_it_is_told_when_it_is_out(self) -> None:
+        def act(driver: Recorder, wire: Wire, _peer: socket.socket) -> None:
+            wire.write(b"last")
+            wire.close()
+            wire.write(b"never")
+            wire.close()
+            assert wire.closing
+            assert driver.told == ["data"]
+
+        async def after(driver: Recorder, _wire: Wire, peer: socket.socket) -> None:
+            assert (driver.told, driver.error) == (["data", "lost"], None)
+            assert await read_to_end(peer) == b"last"
+
+        self.in_one_round(act, after)
+
+    def test_also_when_the_kernel_takes_it_only_later(self) -> None:
+        def act(_driver: Recorder, wire: Wire, _peer: socket.socket) -> None:
+            wire.write(b"a" * (HIGH + 1))
+            wire.close()
+
+        async def after(driver: Recorder, wire: Wire, peer: socket.socket) -> None:
+            await turns()
+            assert driver.told == ["data"]
+            assert wire.unsent == HIGH + 1
+            assert own(await read_to_end(peer)) == b"a" * (HIGH + 1)
+            await driver.end()
+            assert driver.told in (["data", "lost"], ["data", "resume", "lost"])
+
+        self.in_one_round(act, after, full=True)
+
+    def test_what_the_kernel_does_not_take_then_follows(self) -> None:
+        async def after(driver: Recorder, wire: Wire, peer: socket.socket) -> None:
+            assert wire.unsent == HIGH + 1
+            assert driver.told == ["data", "pause"]
+            assert own(await read_on(peer, drained_size(peer) + HIGH + 1)) == b"a" * (HIGH + 1)
+            await driver.until(lambda: driver.told == ["data", "pause", "resume"])
+
+        self.in_one_round(lambda _d, wire, _p: wire.write(b"a" * (HIGH + 1)), after, full=True)
+
+    def test_our_side_closes_behind_it(self) -> None:
+        def act(_driver: Recorder, wire: Wire, _peer: socket.socket) -> None:
+            wire.write(b"last")
+            wire.write_eof()
+            wire.write(b"never")
+
+        async def story() -> None:
+            with pair() as (driver, wire, peer):
+                driver.answer = lambda what: act(driver, wire, peer) if what == "data" else None
+                peer.send(b"x")
+                assert await read_to_end(peer) == b"last"
+                assert driver.told == ["data"]
+
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(story())
+
+    def test_an_abort_behind_it_sends_what_the_kernel_takes(self) -> None:
+        """An alert of TLS, say."""
+
+        async def story() -> None:
+            with pair() as (driver, wire, peer):
+
+                def act(what: str) -> None:
+                    if what == "data":
+                        wire.write(b"last")
+                        wire.abort()
+
+                driver.answer = act
+                peer.send(b"x")
+                assert await read_to_end(peer) == b"last"
+                await driver.end()
+                assert (driver.told, driver.error) == (["data", "lost"], None)
+
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(story())
+
+    @pytest.mark.parametrize("last", ["", "close", "write_eof", "abort"])
+    def test_a_peer_that_is_gone_by_then(self, last: str) -> None:
+        def act(_driver: Recorder, wire: Wire, peer: socket.socket) -> None:
+            peer.close()
+            wire.write(b"never")
+            if last:
+                getattr(wire, last)()
+
+        async def story() -> None:
+            with pair() as (driver, wire, peer):
+                driver.answer = lambda what: act(driver, wire, peer) if what == "data" else None
+                peer.send(b"x")
+                await driver.end()
+                await turns()
+                assert driver.told == ["data", "lost"]
+                assert isinstance(driver.error, BrokenPipeError)
+                assert wire.closing
+
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(story())
+
+    @pytest.mark.parametrize("how", ["close", "write_eof"])
+    def test_last_words_at_the_moment_when_there_is_room_again(self, how: str) -> None:
+        """There was something to read at the same moment; behind a close it is not read."""
+
+        async def story() -> None:
+            with pair(full=True) as (driver, wire, peer):
+
+                def act(what: str) -> None:
+                    if what == "resume":
+                        wire.write(b"last")
+                        getattr(wire, how)()
+
+                driver.answer = act
+                wire.pause_reading()
+                wire.write(b"a" * (HIGH + 1))
+                peer.send(b"more")
+                said = drained(peer)
+                wire.resume_reading()
+                while not said.endswith(b"last"):
+                    said += await read_on(peer, 1)
+                assert own(said) == b"a" * (HIGH + 1) + b"last"
+                if how == "close":
+                    await driver.end()
+                    assert driver.told == ["pause", "resume", "lost"]
+                else:
+                    await driver.until(lambda: driver.data == b"more")
+                    assert await read_to_end(peer) == b""
+
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(story())
+
+    def test_a_driver_that_fails_when_it_is_told_to_wait_ends_its_own_connection(self) -> None:
+        async def story() -> None:
+            errors: list[object] = []
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context["exception"]))
+            with pair(full=True) as (driver, wire, peer):
+
+                def act(what: str) -> None:
+                    if what == "data":
+                        wire.write(b"a" * (HIGH + 1))
+                    if what == "pause":
+                        raise ZeroDivisionError
+
+                driver.answer = act
+                peer.send(b"x")
+                await driver.end()
+                assert driver.told == ["data", "pause", "lost"]
+                assert list(map(type, errors)) == [ZeroDivisionError]
+
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(story())
 
 
 def test_a_descriptor_that_cannot_be_watched_stays_the_callers(run: Run) -> None:
