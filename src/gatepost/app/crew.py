@@ -50,7 +50,7 @@ from gatepost.net.tally import Limited
 from gatepost.net.tls import TICKET_KEYS_LIVE, TlsContexts
 from gatepost.net.trace import Trace
 from gatepost.net.watch import Watch
-from gatepost.net.worker import Site, run_worker
+from gatepost.net.worker import Site, run_worker, serve_in_batches
 from gatepost.ports import Listener
 from gatepost.store.keeper import run_keeper
 from gatepost.store.locks import FileMaildropLocks
@@ -230,6 +230,7 @@ class ServerCrew:
         mine = {each: row.listener for row in reversed(rows) for each in _share(row.sockets, number, plan.workers)}
         sockets = [(listener, each) for each, listener in mine.items()]  # one socket may serve two rows: once accepted
         self._close_listeners(mine)
+        serve_in_batches()
         return run_worker(channel, partial(self._open_site, plan, place, sockets))
 
     def _close_listeners(self, but: Iterable[socket.socket]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
@@ -30,6 +31,18 @@ class Site:
 
 
 OpenSite = Callable[[], AbstractAsyncContextManager[Site]]
+
+
+def serve_in_batches() -> None:
+    """Tells the kernel that this process need not interrupt whoever runs when octets come for it (sched(7)).
+
+    More of them then wait at each wake-up, and fewer wake-ups find the caches cold. An idle processor starts us at once
+    as before.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):  # a sandbox may forbid it
+            if os.sched_getscheduler(0) == os.SCHED_OTHER:  # the administrator has not chosen another policy
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def run_worker(channel: Channel, open_site: OpenSite) -> int:

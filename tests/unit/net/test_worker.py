@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -139,3 +141,24 @@ def test_a_site_that_cannot_open_is_told_to_the_caller() -> None:
         run_worker(Channel(theirs, os.getppid()), open_site)
     ours.close()
     theirs.close()
+
+
+@pytest.mark.parametrize(("chosen", "becomes"), [(os.SCHED_OTHER, os.SCHED_BATCH), (os.SCHED_IDLE, os.SCHED_IDLE)])
+def test_serving_in_batches_is_a_policy_unless_another_was_chosen(chosen: int, becomes: int) -> None:
+    code = f"""if True:
+        import os
+        from gatepost.net.worker import serve_in_batches
+        os.sched_setscheduler(0, {chosen}, os.sched_param(0))
+        serve_in_batches()
+        print(os.sched_getscheduler(0))
+    """
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == f"{becomes}\n"
+
+
+def test_a_sandbox_may_forbid_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", forbidden)
+    worker.serve_in_batches()
