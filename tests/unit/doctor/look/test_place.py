@@ -86,7 +86,7 @@ def test_a_glance_at_six_services_is_six_connections(open_now: list[int]) -> Non
 
 def test_six_silent_services_do_not_wait_for_each_other(open_now: list[int]) -> None:
     """Each of them needs a second connection while its first is open."""
-    seen = all_six([raw(b"").but(accept=SILENCE)] * 6, 0.1)
+    seen = all_six([raw(b"").but(accept=SILENCE)] * 6, 0.5)
     assert not any(each.unfinished for each in seen)
     assert all(each.dial.reach is Reach.OPEN for each in seen)
     assert max(open_now) <= AT_ONCE
