@@ -56,14 +56,6 @@ class RemoteStore(SqliteReader, OnlineMaintenance):
         self._lost_before = False
         self._closed = False
 
-    def commits(self) -> int:
-        """See `SqliteReader`."""
-        return self._generation.of_commits()
-
-    def directory_generation(self) -> int:
-        """See `DirectoryReader`."""
-        return self._generation.of_directory()
-
     async def execute(self, command: Command[R]) -> R:
         """See `Store`."""
         if self._closed:

@@ -79,11 +79,11 @@ def test_what_a_keeper_committed_before_it_died_over_it_is_seen_by_all_from_then
             assert len(other.maildrop_at_hand(account.account_id, "INBOX").uids) == 1
         unanswered.cancel()
         await asyncio.wait([unanswered])
-        before = one.commits()
+        before = one._generation.of_commits()
         await keeper.stop()
         keeper = await started(tmp_path)
-        assert one.commits() > before
-        assert one.commits() % 2 == 0
+        assert one._generation.of_commits() > before
+        assert one._generation.of_commits() % 2 == 0
         for store in (one, other):
             await store.close()
         await keeper.stop()

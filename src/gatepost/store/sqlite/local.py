@@ -63,14 +63,6 @@ class LocalStore(SqliteReader, OnlineMaintenance):
                 future.set_exception(unknown)
         self._committer.abandon(unknown)
 
-    def commits(self) -> int:
-        """See `SqliteReader`."""
-        return self._generation.of_commits()
-
-    def directory_generation(self) -> int:
-        """See `DirectoryReader`."""
-        return self._generation.of_directory()
-
     async def execute(self, command: Command[R]) -> R:
         """See `Store`."""
         if self._closed:

@@ -34,6 +34,7 @@ from gatepost.model import (
     Verifier,
 )
 from gatepost.store import rules
+from gatepost.store.generation import Generation
 from gatepost.store.sqlite.database import open_reader, translated
 from gatepost.store.sqlite.migrate import check_readable
 from gatepost.store.sqlite.named import Row, Value, load
@@ -101,6 +102,9 @@ def split_keywords(stored: str) -> tuple[str, ...]:
 class SqliteReader:
     """The reading half of the engine, on a connection of its own."""
 
+    _generation: Generation
+    """Opened by whoever inherits: one of them writes."""
+
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._connection = open_reader(directory)
@@ -112,11 +116,7 @@ class SqliteReader:
         self._unchanged: dict[Row, Maildrop] = {}
         """Small maildrops by what `maildrop_head` says of them."""
         self._up_to_date: dict[tuple[int, str], tuple[int, Maildrop]] = {}
-        """The same by their names, with `commits` of a moment before they were read. None that is not in the other."""
-
-    def commits(self) -> int:
-        """See `Generation.of_commits`."""
-        raise NotImplementedError
+        """The same by their names, with `of_commits` from before they were read. None that is not in the other."""
 
     def _row(self, query: str, *values: Value) -> Row | None:
         try:
@@ -137,6 +137,10 @@ class SqliteReader:
         self._connection.close()
 
     # -- Directory
+
+    def directory_generation(self) -> int:
+        """See `DirectoryReader`."""
+        return self._generation.of_directory()
 
     async def domains(self) -> Sequence[Domain]:
         """See `DirectoryReader`."""
@@ -194,7 +198,7 @@ class SqliteReader:
 
     def maildrop_at_hand(self, account_id: int, name: str) -> Maildrop | None:
         """See `MailReader`. While nothing at all was committed the database need not be asked."""
-        commits = self.commits()
+        commits = self._generation.of_commits()
         known = self._up_to_date.get((account_id, name))
         if known is not None and known[0] == commits:
             return known[1]

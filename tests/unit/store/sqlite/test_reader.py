@@ -88,7 +88,9 @@ def test_what_is_committed_while_a_maildrop_is_read_is_seen_the_next_time(tmp_pa
     async def scenario():
         store = open_local(tmp_path)
         account = await new_account(store)
-        monkeypatch.setattr(store, "commits", lambda now=store.commits: now() - 2)  # it comes right behind the look
+        monkeypatch.setattr(
+            store._generation, "of_commits", lambda now=store._generation.of_commits: now() - 2
+        )  # it comes right behind the look
         store.maildrop_at_hand(account.account_id, "INBOX")
         monkeypatch.undo()
         statements = []
