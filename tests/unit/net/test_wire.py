@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import uvloop
@@ -21,15 +22,21 @@ Run = Callable[[Awaitable[None]], None]
 def run(request: pytest.FixtureRequest) -> Run:
     """Runs a story on this loop."""
 
-    def bounded(work: Awaitable[None]) -> None:
-        async def story() -> None:
-            async with asyncio.timeout(20):
-                await work
+    return partial(run_on, request.param)
 
-        with asyncio.Runner(loop_factory=request.param) as runner:
-            runner.run(story())
 
-    return bounded
+def run_on(make_loop: Callable[[], asyncio.AbstractEventLoop], work: Awaitable[None]) -> None:
+    """Bounded in time."""
+
+    async def story() -> None:
+        async with asyncio.timeout(20):
+            await work
+
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(story())
+
+
+on_ours: Run = partial(run_on, Loop)
 
 
 class Recorder:
@@ -600,13 +607,11 @@ class TestARound:
                 other.answer = lambda _: seen.extend((own(waiting(peer)), tuple(driver.told)))
                 peer.send(b"x")
                 rival.send(b"x")
-                async with asyncio.timeout(20):
-                    await other.until(lambda: other.data == b"x")
-                    assert (driver.data, seen) == (b"x", [b"", ("data",)])
-                    await after(driver, wire, peer)
+                await other.until(lambda: other.data == b"x")
+                assert (driver.data, seen) == (b"x", [b"", ("data",)])
+                await after(driver, wire, peer)
 
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(work())
+        on_ours(work())
 
     def test_a_reply_waits_for_its_end(self) -> None:
         async def after(_driver: Recorder, wire: Wire, peer: socket.socket) -> None:
@@ -633,8 +638,7 @@ class TestARound:
                 await driver.until(lambda: driver.data == b"x")
                 await after(driver, wire, peer)
 
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(story())
+        on_ours(story())
 
     def test_who_closes_behind_it_is_told_when_it_is_out(self) -> None:
         def act(driver: Recorder, wire: Wire, _peer: socket.socket) -> None:
@@ -688,8 +692,7 @@ class TestARound:
                 assert await read_to_end(peer) == b"last"
                 assert driver.told == ["data"]
 
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(story())
+        on_ours(story())
 
     def test_an_abort_behind_it_sends_what_the_kernel_takes(self) -> None:
         """An alert of TLS, say."""
@@ -708,8 +711,7 @@ class TestARound:
                 await driver.end()
                 assert (driver.told, driver.error) == (["data", "lost"], None)
 
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(story())
+        on_ours(story())
 
     @pytest.mark.parametrize("last", ["", "close", "write_eof", "abort"])
     def test_a_peer_that_is_gone_by_then(self, last: str) -> None:
@@ -729,8 +731,7 @@ class TestARound:
                 assert isinstance(driver.error, BrokenPipeError)
                 assert wire.closing
 
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(story())
+        on_ours(story())
 
     @pytest.mark.parametrize("how", ["close", "write_eof"])
     def test_last_words_at_the_moment_when_there_is_room_again(self, how: str) -> None:
@@ -760,8 +761,7 @@ class TestARound:
                     await driver.until(lambda: driver.data == b"more")
                     assert await read_to_end(peer) == b""
 
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(story())
+        on_ours(story())
 
     def test_a_driver_that_fails_when_it_is_told_to_wait_ends_its_own_connection(self) -> None:
         async def story() -> None:
@@ -781,8 +781,7 @@ class TestARound:
                 assert driver.told == ["data", "pause", "lost"]
                 assert list(map(type, errors)) == [ZeroDivisionError]
 
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(story())
+        on_ours(story())
 
 
 def test_a_descriptor_that_cannot_be_watched_stays_the_callers(run: Run) -> None:
