@@ -94,6 +94,15 @@ class Account(Struct, frozen=True):
     """One salt for all credentials of the account: SCRAM tells the salt before it knows which is used."""
 
 
+class Strictest(Struct, frozen=True):
+    """The strictest policies of any account: what is said before anybody has logged in (RFC 2449 §6.5, §6.7)."""
+
+    login_delay: int = 0
+    """The longest, in seconds; 0 if there is none anywhere."""
+    expire_days: int = 0
+    """The shortest; 0 if nothing expires anywhere."""
+
+
 class Verifier(Struct, frozen=True, repr_omit_defaults=True):
     """What is kept of a secret. None of it is the secret, all of it is confidential."""
 

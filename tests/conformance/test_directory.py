@@ -12,7 +12,7 @@ from gatepost.errors import (
     NotEmptyError,
     StoreUnavailableError,
 )
-from gatepost.model import Account, CredentialKind, DeletePolicy, Domain, Scope, Verifier
+from gatepost.model import Account, CredentialKind, DeletePolicy, Domain, Scope, Strictest, Verifier
 from gatepost.store.commands import (
     AddAddress,
     CreateAccount,
@@ -73,6 +73,16 @@ async def test_an_account_begins_with_an_empty_inbox(bench):
 async def test_a_login_needs_one_of_our_domains(bench):
     with pytest.raises(NoSuchDomainError):
         await bench.store.execute(CreateAccount("alice@example.com", b""))
+
+
+async def test_the_strictest_policies_of_all_accounts(bench):
+    assert await bench.store.strictest() == Strictest(0, 0)
+    accounts = [await new_account(bench.store, f"{name}@example.com") for name in "abcd"]
+    for account, days, delay in zip(accounts, (0, 30, 7, 0), (0, 60, 5, 0), strict=True):
+        await bench.store.execute(UpdateAccount(account.account_id, expire_days=days, login_delay=delay))
+    assert await bench.store.strictest() == Strictest(login_delay=60, expire_days=7)
+    await bench.store.execute(RemoveAccount(accounts[1].account_id))
+    assert await bench.store.strictest() == Strictest(login_delay=5, expire_days=7)
 
 
 @pytest.mark.parametrize("login", ["alice", "@example.com", "alice@"])

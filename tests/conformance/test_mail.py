@@ -292,6 +292,19 @@ async def test_flags_replace_and_count(bench):
     assert [message.modseq == modseq for message in messages] == [True, False, True]
 
 
+@pytest.mark.parametrize("before", [Flag(0), Flag.SEEN, Flag.SEEN | Flag.FLAGGED])
+@pytest.mark.parametrize("after", [Flag(0), Flag.SEEN, Flag.FLAGGED])
+async def test_the_count_of_unseen_follows_the_flags(bench, before, after):
+    account = await new_account(bench.store)
+    for n, flags in enumerate((before, Flag(0), Flag.SEEN)):
+        await put(bench.store, account, b"%d" % n, flags=flags)
+    inbox = await bench.store.mailbox(account.account_id, "INBOX")
+    await bench.store.execute(SetFlags(account.account_id, inbox.mailbox_id, (1, 2, 3, 3, 9), after))
+    messages = await bench.store.messages(account.account_id, inbox.mailbox_id)
+    inbox = await bench.store.mailbox(account.account_id, "INBOX")
+    assert inbox.unseen == sum(not message.flags & Flag.SEEN for message in messages) == 3 * (not after & Flag.SEEN)
+
+
 async def test_replies_share_a_thread(bench):
     account = await new_account(bench.store)
 

@@ -44,7 +44,7 @@ class Context:
     """Until the client allows more, ASCII (RFC 1939 §3)."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "policies", Policies(self.store, self.clock))
+        object.__setattr__(self, "policies", Policies(self.store))
         object.__setattr__(self, "shelf", Shelf(self.options.kept_replies))
         object.__setattr__(self, "first_voice", voice(self.options.language, ascii_only=True))
 

@@ -31,13 +31,13 @@ class Stage:
     async def _send_capabilities(self, account: Account | None) -> None:
         talk, context = self._talk, self._talk.context
         known = await context.policies.strictest()
-        delay, days = (account.login_delay, account.expire_days) if account else known
+        mine = account or known
         capabilities = Capabilities(
             user=talk.may_log_in,
             mechanisms=context.authenticator.mechanisms(talk.flow.tls),
             stls=talk.may_secure and account is None,
-            login_delay=delay if delay or known.login_delay else None,
-            expire_days=days,
+            login_delay=mine.login_delay if mine.login_delay or known.login_delay else None,
+            expire_days=mine.expire_days,
             logged_in=account is not None,
             implementation=context.implementation,
         )

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from gatepost.model import Account, Credential, Deletion, Domain, Email, Held, Mailbox, Maildrop, Message
+from gatepost.model import Account, Credential, Deletion, Domain, Email, Held, Mailbox, Maildrop, Message, Strictest
 from gatepost.store.commands import Command
 
 R = TypeVar("R")
@@ -50,6 +50,9 @@ class DirectoryReader(Protocol):
 
     async def accounts(self, *, after: str = "", limit: int = 1000) -> Sequence[Account]:
         """By login, those that sort after `after`."""
+
+    async def strictest(self) -> Strictest:
+        """Over all accounts, in a time that does not grow with their number."""
 
     async def credentials(self, account_id: int) -> Sequence[Credential]:
         """By name."""

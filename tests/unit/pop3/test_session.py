@@ -494,7 +494,7 @@ def test_capa_lives_with_a_store_that_is_away():
         async def fail(**_):
             raise StoreUnavailableError("away")
 
-        house.store.accounts = fail
+        house.store.strictest = fail
         assert b"EXPIRE NEVER\r\n" in await house.say(await house.connect(), b"CAPA\r\n")
 
     play(story)
@@ -510,10 +510,34 @@ def test_capa_notices_a_changed_account():
     play(story)
 
 
+def test_capa_asks_the_store_once_for_each_change_of_the_directory():
+    async def story(house):
+        asked = []
+        strictest = house.store.strictest
+
+        async def count():
+            asked.append(None)
+            return await strictest()
+
+        house.store.strictest = count
+        for _ in range(2):
+            await house.say(await house.connect(), b"CAPA\r\n")
+        assert len(asked) == 1
+        await house.store.update(login_delay=5)
+        await house.say(await house.connect(), b"CAPA\r\n")
+        assert len(asked) == 2
+
+    play(story)
+
+
 def test_capa_knows_the_account_that_is_logged_in_whatever_it_knows_of_others():
     async def story(house):
         connection = await house.log_in()
-        house.services.policies._due = house.now + 1  # no look at the others is due
+
+        async def fail():
+            raise StoreUnavailableError("away")
+
+        house.store.strictest = fail
         assert b"LOGIN-DELAY 9\r\nEXPIRE 7\r\n" in await house.say(connection, b"CAPA\r\n")
 
     play(story, House(account={"login_delay": 9, "expire_days": 7}))

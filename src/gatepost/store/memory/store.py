@@ -20,6 +20,7 @@ from gatepost.model import (
     Mailbox,
     Maildrop,
     Message,
+    Strictest,
 )
 from gatepost.store import rules
 from gatepost.store.api import Changed, Finding
@@ -86,6 +87,12 @@ class MemoryStore:
         """See `DirectoryReader`."""
         found = sorted((p.view() for p in self._tables.people.values()), key=lambda account: account.login)
         return [account for account in found if account.login > after][:limit]
+
+    async def strictest(self) -> Strictest:
+        """See `DirectoryReader`."""
+        accounts = [person.account for person in self._tables.people.values()]
+        days = [account.expire_days for account in accounts if account.expire_days]
+        return Strictest(max((account.login_delay for account in accounts), default=0), min(days, default=0))
 
     async def credentials(self, account_id: int) -> Sequence[Credential]:
         """See `DirectoryReader`."""

@@ -105,11 +105,20 @@ class Mailboxes:
         modseq = mailbox.highestmodseq + 1
         flags = int(command.flags) & rules.ALL_FLAGS
         key = (command.account_id, command.mailbox_id)
-        changed = False
-        for uid in command.uids:
-            changed |= bool(self._sql.rows("set_flags", *key, uid, flags, modseq))
+        before = [self._set_flags(key, uid, flags, modseq) for uid in command.uids]
+        changed = [old for old in before if old is not None]
         if not changed:
             return mailbox.highestmodseq
-        self._sql.rows("flags_changed", *key, modseq)
+        # By what changed, never counted anew: a mailbox may hold a million messages.
+        unseen = sum(bool(old & Flag.SEEN) for old in changed) - len(changed) * bool(flags & Flag.SEEN)
+        self._sql.rows("flags_changed", *key, modseq, unseen)
         self.changed(Changed(*key, modseq))
         return modseq
+
+    def _set_flags(self, key: tuple[int, int], uid: int, flags: int, modseq: int) -> int | None:
+        """Returns the flags before; None if the message is not there, or has these flags."""
+        row = self._sql.row("flags", *key, uid)
+        if row is None or row[0] == flags:
+            return None
+        self._sql.rows("set_flags", *key, uid, flags, modseq)
+        return int(row[0])

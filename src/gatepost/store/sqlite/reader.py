@@ -31,6 +31,7 @@ from gatepost.model import (
     Maildrop,
     Message,
     Scope,
+    Strictest,
     Verifier,
 )
 from gatepost.store import rules
@@ -161,6 +162,11 @@ class SqliteReader:
     async def accounts(self, *, after: str = "", limit: int = 1000) -> Sequence[Account]:
         """See `DirectoryReader`."""
         return [to_account(row) for row in self._rows(SQL["accounts"], after, limit)]
+
+    async def strictest(self) -> Strictest:
+        """See `DirectoryReader`."""
+        (row,) = self._rows(SQL["strictest"])
+        return Strictest(*row)
 
     async def credentials(self, account_id: int) -> Sequence[Credential]:
         """See `DirectoryReader`."""

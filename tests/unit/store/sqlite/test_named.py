@@ -33,6 +33,23 @@ def _bindings(query):
     return [0] * (max(numbered) if numbered else query.count("?"))
 
 
+WHOLE_ACCOUNT = {"orphan_all_of_account", "held", "last_id"}
+"""Beside `remove_all_of_…`: statements that ask for all that an account has."""
+
+
+@pytest.mark.parametrize("file", ["read", "directory", "mail", "delete", "housekeeping"])
+def test_no_statement_reads_a_whole_mailbox_to_find_a_few_rows(connection, file):
+    """A mailbox may hold a million messages, a server 100,000 accounts; one process writes for all of them."""
+    for name, query in load(file).items():
+        if name in WHOLE_ACCOUNT or name.startswith("remove_all_of_") or query.startswith("CREATE"):
+            continue
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", _bindings(query)).fetchall()
+        for step in (row[3] for row in plan):
+            assert not re.match(r"SCAN (account|address|mailbox|message|email|held|expunged|blob|body)\b", step), name
+            if re.match(r"SEARCH (message|email|held|expunged|other)\b", step):
+                assert re.search(r"\b(uid|uidl|email_id|thread_id|placed|modseq|until|\w*blob_id)[=<>]", step), name
+
+
 def test_names_are_unique_across_what_is_used_together():
     names = [name for file in FILES[:5] for name in load(file)]
     assert len(names) == len(set(names))

@@ -1,5 +1,6 @@
 -- The UIDs in question stand in temp.gone: one statement for all of them, because a QUIT may delete 100,000.
--- derived_uidl is gatepost.model's. CROSS JOIN keeps SQLite from scanning a large mailbox to find the few that go.
+-- derived_uidl is gatepost.model's. CROSS JOIN, and a sub-select in place of UPDATE FROM, keep SQLite from scanning a
+-- large mailbox to find the few that go.
 
 -- name: make_gone
 CREATE TEMP TABLE IF NOT EXISTS gone (uid INTEGER PRIMARY KEY, email_id INTEGER);
@@ -18,8 +19,10 @@ DELETE FROM temp.gone
 WHERE NOT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND mailbox_id = ? AND message.uid = gone.uid);
 
 -- name: note_emails
-UPDATE temp.gone SET email_id = message.email_id
-FROM message WHERE message.account_id = ?1 AND message.mailbox_id = ?2 AND message.uid = gone.uid;
+UPDATE temp.gone SET email_id = (
+    SELECT message.email_id FROM message
+    WHERE message.account_id = ?1 AND message.mailbox_id = ?2 AND message.uid = gone.uid
+);
 
 -- name: weigh_gone
 SELECT count(*), ifnull(sum(size), 0), ifnull(sum(flags & 1 = 0), 0)

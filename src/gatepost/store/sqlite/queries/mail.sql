@@ -95,15 +95,14 @@ UPDATE blob_chunk SET blob_id = ?2 WHERE blob_id = ?1;
 -- name: remove_chunks
 DELETE FROM blob_chunk WHERE blob_id = ?;
 
+-- name: flags
+SELECT flags FROM message WHERE account_id = ? AND mailbox_id = ? AND uid = ?;
+
 -- name: set_flags
-UPDATE message SET flags = ?4, modseq = ?5
-WHERE account_id = ?1 AND mailbox_id = ?2 AND uid = ?3 AND flags <> ?4 RETURNING uid;
+UPDATE message SET flags = ?4, modseq = ?5 WHERE account_id = ?1 AND mailbox_id = ?2 AND uid = ?3;
 
 -- name: flags_changed
-UPDATE mailbox SET highestmodseq = ?3, unseen = (
-    SELECT count(*) FROM message WHERE account_id = ?1 AND mailbox_id = ?2 AND flags & 1 = 0
-)
-WHERE account_id = ?1 AND mailbox_id = ?2;
+UPDATE mailbox SET highestmodseq = ?3, unseen = unseen + ?4 WHERE account_id = ?1 AND mailbox_id = ?2;
 
 -- name: newest_held
 SELECT mailbox_id, uid, mailbox, uidl, flags, keywords
@@ -113,8 +112,9 @@ FROM held WHERE account_id = ? AND email_id = ? ORDER BY deleted DESC, uid DESC 
 DELETE FROM held WHERE account_id = ? AND email_id = ? AND mailbox_id = ? AND uid = ?;
 
 -- name: newest_copy
+-- Without the hint SQLite reads all messages of the account, to have them in this order.
 SELECT message.mailbox_id, uid, ifnull(uidl, derived_uidl(uidvalidity, uid)), flags, keywords
-FROM message JOIN mailbox USING (account_id, mailbox_id)
+FROM message INDEXED BY message_of_email JOIN mailbox USING (account_id, mailbox_id)
 WHERE account_id = ?1 AND email_id = ?2 AND (?3 = '' OR mailbox.name = ?3)
 ORDER BY mailbox_id, uid DESC LIMIT 1;
 

@@ -16,6 +16,10 @@ SELECT account_id, login, enabled, quota, used, delete_policy, hold_days, expire
        soft_login_delay, scram_salt
 FROM account WHERE login > ? ORDER BY login LIMIT ?;
 
+-- name: strictest
+SELECT ifnull((SELECT max(login_delay) FROM account WHERE login_delay > 0), 0),
+       ifnull((SELECT min(expire_days) FROM account WHERE expire_days > 0), 0);
+
 -- name: credentials
 SELECT credential_id, account_id, name, kind, scope, hash, stored_key, server_key, created, last_used
 FROM credential WHERE account_id = ? ORDER BY name;
