@@ -121,7 +121,7 @@ async def test_hold_keeps_outside_every_mailbox_and_restores(bench):
     new = mail(b"precious", preview="prec")
     (place,) = await bench.store.execute(Deliver(new, (Target(account.account_id, "Work", uidl="w1"),)))
     until = int(bench.clock.now) + DAY
-    await bench.store.execute(delete(place, DeletePolicy.HOLD, hold_until=until))
+    await bench.store.execute(delete(place, DeletePolicy.HOLD, hold_seconds=DAY))
     assert (await bench.store.mailbox(account.account_id, "Work")).messages == 0
     assert (await bench.store.account(account.account_id)).used == 8
     assert list(await bench.store.held(account.account_id)) == [
@@ -140,9 +140,9 @@ async def test_an_email_in_two_places_is_held_twice(bench):
     account = await new_account(bench.store)
     targets = (Target(account.account_id, "INBOX"), Target(account.account_id, "Copy"))
     first, second = await bench.store.execute(Deliver(mail(b"xy"), targets))
-    await bench.store.execute(delete(first, DeletePolicy.HOLD, hold_until=10**10))
+    await bench.store.execute(delete(first, DeletePolicy.HOLD, hold_seconds=10**9))
     bench.clock.now += 5
-    await bench.store.execute(delete(second, DeletePolicy.HOLD, hold_until=10**10))
+    await bench.store.execute(delete(second, DeletePolicy.HOLD, hold_seconds=10**9))
     assert [held.mailbox for held in await bench.store.held(account.account_id)] == ["Copy", "INBOX"]
     assert (await bench.store.account(account.account_id)).used == 4
     for mailbox_id in (second.mailbox_id, first.mailbox_id):
@@ -165,7 +165,7 @@ async def test_purging_the_other_place_keeps_what_is_held(bench):
     account = await new_account(bench.store)
     targets = (Target(account.account_id, "INBOX"), Target(account.account_id, "Copy"))
     first, second = await bench.store.execute(Deliver(mail(b"xy"), targets))
-    await bench.store.execute(delete(first, DeletePolicy.HOLD, hold_until=10**10))
+    await bench.store.execute(delete(first, DeletePolicy.HOLD, hold_seconds=10**9))
     await bench.store.execute(delete(second, DeletePolicy.PURGE))
     back = await bench.store.execute(RestoreMessage(account.account_id, first.email_id))
     assert back.mailbox_id == first.mailbox_id
@@ -243,7 +243,7 @@ async def test_bodies_of_a_removed_account_go_unless_shared(bench):
 async def test_holds_end(bench):
     account = await new_account(bench.store)
     place = await put(bench.store, account, b"held")
-    await bench.store.execute(delete(place, DeletePolicy.HOLD, hold_until=int(bench.clock.now) + 10))
+    await bench.store.execute(delete(place, DeletePolicy.HOLD, hold_seconds=10))
     assert await expire_all(bench) == 0
     bench.clock.now += 10
     assert await expire_all(bench) == 1
@@ -292,7 +292,7 @@ async def test_what_is_restored_stays_its_full_time(bench, policy):
     await bench.store.execute(UpdateAccount(account.account_id, expire_days=30))
     place = await put(bench.store, account, b"deleted by mistake")
     bench.clock.now += 10 * DAY
-    await bench.store.execute(delete(place, policy, hold_until=10**10))
+    await bench.store.execute(delete(place, policy, hold_seconds=10**9))
     bench.clock.now += 40 * DAY
     assert await expire_all(bench) == 0
     back = await bench.store.execute(RestoreMessage(account.account_id, place.email_id))

@@ -72,7 +72,10 @@ class Door:
     def make(self, settings: Settings) -> StoreAuthenticator:
         tally = cast("Tally", self.tally)
         store = self.directory.store
-        return StoreAuthenticator(store, tally, settings, SECRET, self.hasher, lambda: self.now, self.sleep)
+        return StoreAuthenticator(store, tally, settings, SECRET, self.hasher, self.time, self.sleep, self.time)
+
+    def time(self) -> float:
+        return self.now
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

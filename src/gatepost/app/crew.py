@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from gatepost import __version__
 from gatepost.app.site import Counters, Plan, open_site
 from gatepost.config.listeners import live, may_bind_low_ports
@@ -455,7 +457,10 @@ class ServerCrew:
 
     def _look_at_limited(self) -> list[Limited]:
         if self._clock() >= self._limited_due:
-            self._limited = [each for tally in self._tallies() for each in tally.limited(time.time())]
+            now = time.monotonic()
+            wall = time.time() - now  # people read it as a time of day
+            found = [each for tally in self._tallies() for each in tally.limited(now)]
+            self._limited = [replace(each, until=each.until and each.until + wall) for each in found]
             self._limited_due = self._clock() + LIMITED_EVERY
         return self._limited
 

@@ -33,7 +33,7 @@ async def serve_in_process(
     report: Callable[[Mapping[str, object]], None] = _nothing,
     notice: Callable[[str], None] = _nothing,
     trace: TraceSink | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[dict[str, int]]:
     """Serves `store` while the context is open; gives the port of each service (of the last listener, if several).
 

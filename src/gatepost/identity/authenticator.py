@@ -53,17 +53,19 @@ class StoreAuthenticator:
         settings: Settings,
         secret: bytes,
         hasher: Hasher,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """`secret`: the installation's, the same in all workers. Raises InvalidValueError for a default domain
-        that is no domain.
+        """`secret`: the installation's, the same in all workers. `clock` measures durations, `wall` tells the time of
+        day. Raises InvalidValueError for a default domain that is no domain.
         """
         self._directory = Directory(store, settings.server.default_domain, secret)
         self._throttle = Throttle(tally, secret, clock, sleep)
         self._cache = LoginCache()
         self._hasher = hasher
         self._clock = clock
+        self._wall = wall
         self._last_use = LastUse(store)
 
     # -- What is offered ------------------------------------------------------------------------------------
@@ -157,7 +159,7 @@ class StoreAuthenticator:
 
     def _welcome(self, login: Login, address: str, name: str, now: float) -> Login:
         self._throttle.success(address, name, now)
-        self._last_use.note(login.account.account_id, login.credential_id, now)
+        self._last_use.note(login.account.account_id, login.credential_id, self._wall())
         return login
 
     # -- What dialogs need: see `dialogs.Door` --------------------------------------------------------------

@@ -58,7 +58,6 @@ class Hub:
         closed: Callable[[str], None],
         timing: Timing | None = None,
         clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
     ) -> None:
         """`report` gets one record for each connection at its end, `notice` a sentence for the administrator,
         `opened` and `closed` the service's name when a connection begins and when it is gone.
@@ -76,7 +75,6 @@ class Hub:
         self._limits = limits
         self._opened = opened
         self._closed = closed
-        self._wall = wall
         self._live: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._ungreeted: deque[tuple[float, Connection]] = deque()
@@ -142,7 +140,7 @@ class Hub:
 
     def _admit(self, address: str) -> tuple[str, str]:
         """Why it is refused, and the address if it was counted."""
-        if seconds := self._tally.refusal(address, self._wall()):
+        if seconds := self._tally.refusal(address, self.clock()):
             return f"too many failed logins from your IP address, try again in {_duration(seconds)}", ""
         if not self._tally.connect(address):
             most = self._limits.connections_per_address

@@ -9,6 +9,7 @@ that dies. Threads of one process are not kept apart: call from one thread only.
 from __future__ import annotations
 
 import fcntl
+import math
 import mmap
 import os
 import secrets
@@ -72,7 +73,8 @@ class SharedTable:
         memory = memoryview(mmap.mmap(-1, SLOTS * 8 * (1 + self._size) + 8))
         self._keys = memory[: SLOTS * 8].cast("Q")
         self.news = memory[-8:].cast("d")
-        """One float for everybody."""
+        """One time for everybody; at first longer ago than anything."""
+        self.news[0] = -math.inf
         records = self._octets = memory[SLOTS * 8 : -8]
         self.ints = records.cast("Q")
         self.floats = records.cast("d")

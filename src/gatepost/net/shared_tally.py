@@ -4,6 +4,9 @@ Failed logins are counted in three places: for the address, for the login, and f
 knows which wrong secrets it has seen, so a phone with an old password counts once; and it knows whether this
 login ever succeeded from this address, in which case failures from elsewhere do not slow it down: nobody can
 lock somebody else out. Counts live for `failure_memory` seconds from the first failure of a series.
+
+All times are `time.monotonic()`, which on one host is the same for every process: nobody is locked out, or forgiven,
+because the wall clock was set.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class SharedTally:
 
     __slots__ = ("_allow", "_clock", "_keys", "_limits", "_table", "_worker")
 
-    def __init__(self, limits: Limits, workers: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, limits: Limits, workers: int, clock: Callable[[], float] = time.monotonic) -> None:
         """`workers`: how many processes may live at a time, those that still retire included. Raises ValueError
         if `limits.allow` holds something that is no network.
         """
@@ -224,7 +227,8 @@ class SharedTally:
         return key
 
     def _in_window(self, record: Record, now: float) -> bool:
-        return now - self._table.floats[record + SINCE] < self._limits.failure_memory
+        table = self._table
+        return bool(table.ints[record + COUNT]) and now - table.floats[record + SINCE] < self._limits.failure_memory
 
     def _failures(self, key: int, now: float) -> tuple[int, float]:
         """How many are remembered, and since when."""

@@ -122,6 +122,8 @@ class _Child:
     pid: int
     channel: socket.socket
     started: float
+    born: float
+    """The same moment, `time.monotonic()`."""
     state: str = "starting"
     message: bytearray = field(default_factory=bytearray)
 
@@ -278,7 +280,7 @@ class Supervisor:
             self._become_child(slot.job, Channel(theirs, parent))
         theirs.close()
         ours.setblocking(False)
-        child = _Child(slot, pid, ours, time.time())
+        child = _Child(slot, pid, ours, time.time(), time.monotonic())
         self._children[pid] = child
         self._selector.register(ours, selectors.EVENT_READ, child)
 
@@ -336,7 +338,7 @@ class Supervisor:
         del self._children[child.pid]
         expected = child.state == "draining" or (self._stops and child.slot is not self._keeper)
         if not expected:
-            lived = time.time() - child.started
+            lived = time.monotonic() - child.born
             self._mourn(child.slot, _cause(child, code), starting=child.state == "starting", lived=lived)
 
     def _mourn(self, slot: _Slot, cause: str, *, starting: bool, lived: float = 0.0) -> None:

@@ -19,7 +19,7 @@ class Limited(Struct, frozen=True):
     delay: float
     """Seconds that its next login waits."""
     until: float
-    """When its failures are forgotten, `time.time()`; 0: there are none."""
+    """When its failures are forgotten, in the clock of the one who says so; 0: there are none."""
     refused: bool
     """It may not log in before `until`."""
     connections: int
@@ -29,7 +29,7 @@ class Limited(Struct, frozen=True):
 
 
 class Tally(Protocol):
-    """Every method is a few microseconds, touches no disk and never waits. `now` is `time.time()`.
+    """Every method is a few microseconds, touches no disk and never waits. `now` is `time.monotonic()`.
 
     An address counts as itself (IPv4) or as its /64 (IPv6). Addresses on the allow-list are never counted,
     delayed or refused.

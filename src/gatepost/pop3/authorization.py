@@ -193,8 +193,7 @@ class Authorization(Stage):
             return 0
         context = self._talk.context
         last, _ = context.tally.last_login(account.account_id)
-        left = last + account.login_delay - context.clock()
-        return left if left <= account.login_delay else 0  # a clock that was set back must lock nobody out
+        return last + account.login_delay - context.clock() if last else 0
 
     def _note_login(self, login: Login, maildrop: Maildrop) -> None:
         """Another folder does not change what was seen of the INBOX."""

@@ -33,7 +33,7 @@ class Context:
     secure_port: int = BY_NAME["pop3s"].port
     """Where the live configuration listens with implicit TLS: sentences send people there."""
     clock: Callable[[], float]
-    """Seconds since the epoch."""
+    """Seconds of a clock that nobody sets, for durations; the same one in all processes."""
     pause: Callable[[float], Awaitable[None]]
     """Waits so many seconds; 0 just gives others their turn."""
     trace: TraceSink | None = None

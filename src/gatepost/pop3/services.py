@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from time import time
+from time import monotonic
 
 from gatepost.config.settings import Pop3
 from gatepost.net.api import Peer, Session
@@ -18,7 +18,7 @@ class Pop3Services(Context):
     """The rooms that POP3 needs, with the system's clock."""
 
     options: Pop3 = field(default_factory=Pop3)
-    clock: Callable[[], float] = time
+    clock: Callable[[], float] = monotonic
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def session(self, peer: Peer) -> Session:

@@ -28,13 +28,13 @@ async def commit(context: Context, login: Login, drop: Drop, address: str) -> in
     `DeleteMessages` may be repeated, so a try whose end is unknown is simply tried again.
     """
     account = login.account
-    now = context.clock()
+    began = context.clock()
     command = DeleteMessages(
         account.account_id,
         drop.mailbox_id,
         drop.marked_uids(),
         account.delete_policy,
-        hold_until=int(now) + account.hold_days * _DAY if account.delete_policy is DeletePolicy.HOLD else 0,
+        hold_seconds=account.hold_days * _DAY if account.delete_policy is DeletePolicy.HOLD else 0,
         credential=login.credential,
         address=address,
     )
@@ -42,7 +42,7 @@ async def commit(context: Context, login: Login, drop: Drop, address: str) -> in
         try:
             return await context.store.execute(command)
         except StoreUnavailableError as away:
-            if context.clock() + pause - now > _PATIENCE:
+            if context.clock() + pause - began > _PATIENCE:
                 raise RefusedError(texts.NOT_CONFIRMED) from away
         await context.pause(pause)
     try:

@@ -197,8 +197,8 @@ class CreateMailbox(Command[int], frozen=True):
 class DeleteMessages(Command[int], frozen=True):
     """Removes messages from a mailbox, as the policy says, and writes the journal; returns how many were there.
 
-    PURGE removes them; TRASH moves them to `Trash` (from Trash itself: removes); HOLD keeps them until
-    `hold_until`, outside every mailbox. UIDs that are gone already are passed over, so repeating is safe.
+    PURGE removes them; TRASH moves them to `Trash` (from Trash itself: removes); HOLD keeps them for
+    `hold_seconds`, outside every mailbox. UIDs that are gone already are passed over, so repeating is safe.
     UIDL of what is moved or held is kept with it. Raises NoSuchMailboxError.
     """
 
@@ -206,7 +206,7 @@ class DeleteMessages(Command[int], frozen=True):
     mailbox_id: int
     uids: tuple[int, ...]
     policy: DeletePolicy
-    hold_until: int = 0
+    hold_seconds: int = 0
     credential: str = ""
     address: str = ""
     expired: bool = False

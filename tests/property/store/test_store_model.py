@@ -133,9 +133,7 @@ class StoreMachine(RuleBasedStateMachine):
         if name not in model.boxes:
             return
         box, account_id = model.boxes[name], self.accounts[who].account_id
-        command = DeleteMessages(
-            account_id, self.box(who, name).mailbox_id, tuple(pick), policy, int(self.clock.now) + HOLD
-        )
+        command = DeleteMessages(account_id, self.box(who, name).mailbox_id, tuple(pick), policy, HOLD)
         gone = [(uid, box.pop(uid)) for uid in sorted(pick) if uid in box]
         assert self.run(self.store.execute(command)) == len(gone)
         for uid, message in gone:

@@ -23,6 +23,16 @@ def fail(tally: SharedTally, address: str, login: str, *secrets: str, now: float
         tally.failure(address, login, secret.encode().ljust(8, b"."), now)
 
 
+def test_failures_right_after_the_machine_started_count_as_long_as_all_others() -> None:
+    """Monotonic time begins near 0."""
+    tally = SharedTally(LIMITS, 4, clock=lambda: 5.0)
+    assert tally.delay(A, "alice", 5.0) == 0
+    fail(tally, A, "alice", *"12345", now=5.0)
+    assert tally.refusal(A, 604.0) == 1.0
+    assert tally.refusal(A, 605.0) == 0
+    assert tally.limited(604.0)[0].until == 605.0
+
+
 class TestConnections:
     def test_by_address(self, tally: SharedTally) -> None:
         assert [tally.connect(A) for _ in range(4)] == [True, True, True, False]

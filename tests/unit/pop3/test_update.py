@@ -20,7 +20,7 @@ def test_quit_is_one_write_with_all_that_the_journal_needs():
     (command,) = house.store.executed
     assert command.uids == (1, 3)
     assert command.policy is DeletePolicy.HOLD
-    assert command.hold_until == int(house.now) + 2 * 86400
+    assert command.hold_seconds == 2 * 86400
     assert (command.credential, command.address) == ("Alice's phone", "192.0.2.7")
 
 

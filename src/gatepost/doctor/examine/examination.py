@@ -38,7 +38,7 @@ async def examine(
     ends. `clock` gives Unix seconds: certificates are judged by it. Raises InvalidValueError for a service that the
     doctor does not know, OSError if the file of authorities cannot be read; nothing for what servers do.
     """
-    now = clock()
+    now, began = clock(), time.monotonic()
     finder = finder or NetworkFinder(question.ca_file)
     stages = Stages(question, resolver, others, book, looker or NetworkLooker(), finder, watch)
     seen = Seen(no_discovery(question.subject))
@@ -50,7 +50,7 @@ async def examine(
     place = login_place(question, [(contact, judging.of(contact)) for contact in seen.contacts], seen.discovery, book)
     if place is not None:
         await stages.log_in(seen, place)
-    return judging.report(clock() - now)
+    return judging.report(time.monotonic() - began)
 
 
 def _is_domain_perhaps(question: Question, seen: Seen) -> bool:

@@ -148,7 +148,7 @@ class MemoryMail:
             )
             box.take(message.uid)
             if policy is DeletePolicy.HOLD:
-                person.held.append(HeldMessage(message, box.name, uidl, now, command.hold_until))
+                person.held.append(HeldMessage(message, box.name, uidl, now, now + command.hold_seconds))
         if policy is DeletePolicy.TRASH:
             self._copy_to_trash(person, box, gone, now)
         box.modseq += 1

@@ -37,7 +37,7 @@ class Deleter:
             case DeletePolicy.TRASH:
                 self._copy_to_trash(mailbox, (count, octets, unseen), now)
             case DeletePolicy.HOLD:
-                self._sql.rows("hold_gone", *key, now, command.hold_until)
+                self._sql.rows("hold_gone", *key, now, now + command.hold_seconds)
             case DeletePolicy.PURGE:
                 self._sql.rows("refund", command.account_id, octets)
             case _:

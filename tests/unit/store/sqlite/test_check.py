@@ -44,7 +44,7 @@ async def filled(directory):
     await put(store, account, b"kept")
     held = await put(store, account, b"held one")
     await store.execute(
-        DeleteMessages(account.account_id, held.mailbox_id, (held.uid,), DeletePolicy.HOLD, hold_until=10**10)
+        DeleteMessages(account.account_id, held.mailbox_id, (held.uid,), DeletePolicy.HOLD, hold_seconds=10**9)
     )
     body = await stage(store, os.urandom(CHUNK + 9))
     await store.execute(Deliver(NewEmail(body, 1, 1, b""), (Target(account.account_id, "Large"),)))
