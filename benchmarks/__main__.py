@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import idle, large, report, sessions, startup
+from benchmarks import idle, large, report, scale, sessions, startup
 from benchmarks.dovecot import DEFAULT, SHARED_FLAVOUR, TUNED_FLAVOUR, Dovecot
 from benchmarks.floor import Floor
 from benchmarks.gatepost_server import Gatepost
@@ -22,7 +22,7 @@ from benchmarks.host import BenchmarkError, Peer
 from benchmarks.workload import Workload, write_certificate, write_maildir
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("sessions", "idle", "large", "startup")
+PARTS = ("sessions", "idle", "large", "scale", "startup")
 
 PEERS: dict[str, Callable[[Workload], Peer]] = {
     "floor": Floor,
@@ -43,10 +43,19 @@ class Plan:
     seconds: float
     crowds: tuple[int, ...]
     large_messages: int
+    scale_messages: int
+    scale_accounts: int
 
 
-FULL = Plan(rounds=7, seconds=3.0, crowds=(1_000, 10_000), large_messages=100_000)
-QUICK = Plan(rounds=2, seconds=1.0, crowds=(200,), large_messages=2_000)
+FULL = Plan(
+    rounds=7,
+    seconds=3.0,
+    crowds=(1_000, 10_000),
+    large_messages=100_000,
+    scale_messages=1_000_000,
+    scale_accounts=100_000,
+)
+QUICK = Plan(rounds=2, seconds=1.0, crowds=(200,), large_messages=2_000, scale_messages=100_000, scale_accounts=10_000)
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -103,6 +112,9 @@ def measure(load: Workload, options: argparse.Namespace) -> report.Findings:
         print("Large maildrop", flush=True)
         visited = [peer for name, peer in zip(options.only, peers, strict=True) if name not in WITHOUT_LARGE]
         found.large = large.compare(load, visited, found.failures)
+    if "scale" in options.parts:
+        print("A million messages", flush=True)
+        found.scale = scale.measure(load.directory, messages=todo.scale_messages, accounts=todo.scale_accounts)
     if "startup" in options.parts:
         print("Start-up", flush=True)
         found.startup = startup.measure()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from benchmarks.host import Peer, describe
 from benchmarks.idle import Idle
 from benchmarks.large import Large
+from benchmarks.scale import Scale
 from benchmarks.sessions import CLIENTS, Series
 from benchmarks.startup import Startup
 from benchmarks.workload import Workload
@@ -41,6 +42,12 @@ Gatepost without them: every RETR reads SQLite, as it does where a message is fe
 """
 
 
+SCALE = """\
+The embedded store alone, on disk. Changes are medians, from the command to its answer after the sync.
+A pause is the longest time in which a worker's event loop served nobody else.
+"""
+
+
 @dataclass(slots=True)
 class Findings:
     """Everything that a run found."""
@@ -52,6 +59,7 @@ class Findings:
     series: list[Series] = field(default_factory=list)
     idle: list[Idle] = field(default_factory=list)
     large: list[Large] = field(default_factory=list)
+    scale: list[Scale] = field(default_factory=list)
     startup: list[Startup] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """What could not be measured, and why."""
@@ -110,6 +118,12 @@ def verdicts(found: Findings) -> list[Verdict]:
             most = max(idle.before_login, idle.after_login)
             promise = f"POP3S: <= {IDLE_KB:g} kB for each of {idle.connections:,} idle connections"
             judged.append(Verdict(promise, f"{most:.1f} kB", most <= IDLE_KB))
+    judged += [
+        Verdict(
+            f"{each.what}: <= {each.at_most:g} ms", f"{each.milliseconds:.2f} ms", each.milliseconds <= each.at_most
+        )
+        for each in found.scale
+    ]
     judged += [
         Verdict(f"{each.what}: < {each.at_most:g} s", f"{each.seconds:.2f} s", each.seconds < each.at_most)
         for each in found.startup
@@ -208,6 +222,9 @@ def render(found: Findings) -> str:
             "memory that the server has gained at the end of the session.\n"
         )
         parts.append(f"## A maildrop of {load.large_messages:,} messages\n\n{text}\n{large_table(found.large)}")
+    if found.scale:
+        rows = ([each.what, f"{each.milliseconds:.2f}", f"{each.at_most:g}"] for each in found.scale)
+        parts.append(f"## {found.scale[0].where}\n\n{SCALE}\n" + table(["what", "ms", "at most"], rows))
     parts.append(
         "## Again\n\n`make bench` (about fifteen minutes; as root on Debian it installs Dovecot's package, and starts\n"
         "no service). `python -m benchmarks --quick` takes a minute or two and leaves this file alone;\n"

@@ -4,6 +4,7 @@ import pytest
 from benchmarks import report
 from benchmarks.idle import Idle
 from benchmarks.large import Large, Step
+from benchmarks.scale import Scale
 from benchmarks.sessions import Sample, Series, percentile
 from benchmarks.workload import Workload
 
@@ -51,6 +52,14 @@ def test_the_worse_of_both_idle_figures_is_judged_and_only_for_our_tls():
     assert (verdict.found, verdict.kept) == ("41.0 kB", False)
 
 
+def test_what_a_change_costs_is_judged():
+    found = findings(scale=[Scale("", "one flag", 1.99, 2.0), Scale("", "a pause", 10.4, 10.0)])
+    assert [(each.promise, each.kept) for each in report.verdicts(found)] == [
+        ("one flag: <= 2 ms", True),
+        ("a pause: <= 10 ms", False),
+    ]
+
+
 def test_a_table_is_aligned():
     assert report.table(["a", "b"], [["xyz", "1"], ["q", "22"]]) == (
         "| a   |  b |\n|-----|---:|\n| xyz |  1 |\n| q   | 22 |\n"
@@ -64,10 +73,19 @@ def test_the_page_is_complete_and_fits_a_screen():
         idle=[Idle("Dovecot, tuned+shared", True, 10_000, 1234.5, 1234.5, 10_000, 123)],
         failures=["Dovecot, tuned, 9 idle connections: it closed"],
         large=[Large("Dovecot, tuned+shared", 1, 100_000, step, step, step, 100)],
+        scale=[Scale("A mailbox of 5 messages", "one flag", 2.5, 2.0)],
     )
     page = report.render(found)
     assert all(
         title in page
-        for title in ("## Sessions", "## Idle", "## A maildrop", "## Machine", "## Again", "- Dovecot, tuned, 9")
+        for title in (
+            "## Sessions",
+            "## Idle",
+            "## A maildrop",
+            "## A mailbox of 5",
+            "## Machine",
+            "## Again",
+            "- Dovecot, tuned, 9",
+        )
     )
     assert max(map(len, page.splitlines())) <= 110
