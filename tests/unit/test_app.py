@@ -42,7 +42,6 @@ from gatepost.ports import BY_NAME, Listener
 from gatepost.store.api import Health
 from gatepost.store.commands import CreateDomain, RemoveDomain
 from gatepost.store.generation import Generation
-from gatepost.store.locks import FileMaildropLocks
 from gatepost.store.memory import MemoryStore
 from gatepost.store.sqlite.local import open_local
 from gatepost.store.sqlite.migrate import steps
@@ -130,8 +129,7 @@ def test_every_file_of_the_service_is_known_by_name(settings: Settings, tmp_path
     ensure_certificate(settings)
     uvloop.run(work())
     StatusFile(directory).close()
-    FileMaildropLocks(directory).close()
-    Generation.shared(directory).close()
+    Generation(directory).close()
     look()
     unknown = {name for name in seen if not any(fnmatchcase(name, pattern) for pattern in SERVICE_FILES)}
     assert unknown == set(SUPERVISOR_ONLY)

@@ -55,7 +55,7 @@ from gatepost.net.watch import Watch
 from gatepost.net.worker import Site, run_worker, serve_in_batches
 from gatepost.ports import Listener
 from gatepost.store.keeper import run_keeper
-from gatepost.store.locks import FileMaildropLocks
+from gatepost.store.locks import FileMaildropLocks, lock_file
 from gatepost.store.remote import open_remote
 from gatepost.store.sqlite.migrate import steps
 
@@ -203,6 +203,7 @@ class ServerCrew:
         self._on_ready = on_ready
         self._started = time.time()
         self._scoreboard = Scoreboard(max(32, GENERATIONS * _count(settings)))
+        self._lock_file = lock_file()
         self._watch = Watch(())
         self._clock = clock
         self._renewal = clock() + RENEWAL_EVERY
@@ -252,7 +253,7 @@ class ServerCrew:
             plan.tally.bind_worker(place)
         counters = Counters(partial(board.opened, place), partial(board.closed, place))
         store = open_remote(self._directory)
-        locks = FileMaildropLocks(self._directory)
+        locks = FileMaildropLocks(self._lock_file)
         try:
             async with open_site(plan, store, locks, sockets, counters) as site:
                 yield site

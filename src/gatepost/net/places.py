@@ -23,7 +23,7 @@ FIRST_LOGIN: Final = f"{_TLS}/first-login.txt"
 SUPERVISOR_ONLY: Final = (_TLS,)
 """Processes that talk to the network do not need it: they inherit the keys that are in use, in memory. A directory,
 because only those are never given away, whatever the owner of the data calls them."""
-SERVICE_FILES: Final = ("store.*", "maildrop.lock", "generation", SECRET, STATUS, LAST_BACKUP)
+SERVICE_FILES: Final = ("store.*", "generation", SECRET, STATUS, LAST_BACKUP)
 """Patterns for the files that belong to the user who serves, whoever made them. No directory is among them."""
 
 

@@ -94,7 +94,7 @@ class Keeper:
         except BaseException:
             self._lock.release()
             raise
-        self._generation = Generation(directory, writable=True)
+        self._generation = Generation(directory)
         self._generation.begin()
         self._committer = Committer(connection, clock, self._generation, publish=self._publish, fatal=fatal)
         self.connections: set[KeeperConnection] = set()

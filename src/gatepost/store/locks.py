@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from pathlib import Path
-from typing import Final
-
-FILE: Final = "maildrop.lock"
+import tempfile
 
 
 class MemoryMaildropLocks:
@@ -28,17 +25,26 @@ class MemoryMaildropLocks:
         self._held.discard(maildrop)
 
 
+def lock_file() -> int:
+    """Descriptor of an empty file for `FileMaildropLocks`, to be made before the fork. It has no name, so nobody can
+    take it away, or put another one in its place, while some workers hold locks on it.
+    """
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
 class FileMaildropLocks(MemoryMaildropLocks):
-    """For all processes: octet number `maildrop` of one empty file is locked; the system frees what a process
-    that died held. Costs 2 us.
+    """For all processes of a server: octet number `maildrop` of one empty file is locked; the system frees what a
+    process that died held. Costs 2 us.
 
     POSIX gives up all of a process's locks on a file when it closes *any* descriptor of it: make one object
-    for each process, after the fork, and open the file nowhere else.
+    for each process, after the fork, and close the file nowhere else there.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, descriptor: int) -> None:
+        """`descriptor`: what `lock_file` gave, which is ours from now on in this process."""
         super().__init__()
-        self._descriptor = os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = descriptor
 
     def acquire(self, maildrop: int) -> bool:
         """See `MaildropLocks`. Raises OSError when the system has no more locks."""

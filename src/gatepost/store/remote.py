@@ -13,7 +13,7 @@ from gatepost.errors import MisuseError, StoreUnavailableError
 from gatepost.store import wire
 from gatepost.store.api import Changed
 from gatepost.store.commands import ANY_COMMAND, Command
-from gatepost.store.generation import Generation
+from gatepost.store.generation import SharedGeneration
 from gatepost.store.socket_path import connected_socket
 from gatepost.store.sqlite.maintenance import OnlineMaintenance
 from gatepost.store.sqlite.reader import SqliteReader
@@ -46,7 +46,7 @@ class RemoteStore(SqliteReader, OnlineMaintenance):
 
     def __init__(self, directory: Path, patience: float = PATIENCE) -> None:
         super().__init__(directory)
-        self._generation = Generation.shared(directory)
+        self._generation = SharedGeneration(directory)
         self._patience = patience
         self._numbers = itertools.count(1)
         self._pending: dict[int, _Pending] = {}

@@ -45,7 +45,7 @@ class LocalStore(SqliteReader, OnlineMaintenance):
             migrate(connection)
         super().__init__(directory)
         self._lock = lock
-        self._generation = Generation(directory, writable=True)
+        self._generation = Generation(directory)
         self._generation.begin()
         self._listeners: dict[object, Callable[[Changed], None]] = {}
         self._pending: set[asyncio.Future[Any]] = set()

@@ -35,7 +35,7 @@ from gatepost.model import (
     Verifier,
 )
 from gatepost.store import rules
-from gatepost.store.generation import Generation
+from gatepost.store.generation import Generation, SharedGeneration
 from gatepost.store.sqlite.database import open_reader, translated
 from gatepost.store.sqlite.migrate import check_readable
 from gatepost.store.sqlite.named import Row, Value, load
@@ -103,7 +103,7 @@ def split_keywords(stored: str) -> tuple[str, ...]:
 class SqliteReader:
     """The reading half of the engine, on a connection of its own."""
 
-    _generation: Generation
+    _generation: Generation | SharedGeneration
     """Opened by whoever inherits: one of them writes."""
 
     def __init__(self, directory: Path) -> None:
