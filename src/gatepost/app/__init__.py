@@ -36,8 +36,8 @@ class _EngineWhenNeeded:
 def main() -> None:
     """The command `gatepost`."""
     try:
-        from gatepost.cli.main import build  # noqa: PLC0415 -- a Ctrl-C while it is read ends quietly, too
+        from gatepost.cli.main import run  # noqa: PLC0415 -- a Ctrl-C while it is read ends quietly, too
 
-        build(cast("Engine", _EngineWhenNeeded()))()
+        run(cast("Engine", _EngineWhenNeeded()))
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None

@@ -12,6 +12,8 @@ from binascii import Error
 from typing import Final
 from unicodedata import normalize
 
+from gatepost.text import visible
+
 _ENCODED: Final = re.compile(r"&([A-Za-z0-9+,]*)-")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f/\\]+|^\.+|^$")
 _UNSAFE_MAILDIR: Final = re.compile(r"[^\x20-\x7e]+|[./\\]+|^$")
@@ -59,4 +61,4 @@ def from_path(steps: tuple[str, ...]) -> str:
 
 def _level(name: str) -> str:
     """A level of a name that is fit for a terminal: what cannot be shown becomes `_`."""
-    return "".join(c if c.isprintable() and c != "/" else "_" for c in name.replace(_EMPTY, ""))
+    return "".join(c if visible(c) and c != "/" else "_" for c in name.replace(_EMPTY, ""))

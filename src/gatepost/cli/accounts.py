@@ -27,6 +27,7 @@ from gatepost.store.commands import (
     RemoveDomain,
     UpdateAccount,
 )
+from gatepost.text import printable
 
 T = TypeVar("T")
 
@@ -161,7 +162,7 @@ def _read_password(stdin: bool, generate: bool) -> str | None:
     if stdin:
         chosen = _line_of_stdin()
     elif sys.stdin.isatty():
-        chosen = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        chosen = output.ask_secret("Password", twice=True)
     else:
         output.fail("there is no terminal to ask for the password", "Add --generate, or --password-stdin and send it.")
     admin.check_chosen(chosen)
@@ -283,7 +284,7 @@ def user_remove(context: typer.Context, login: Login, yes: Yes = False, as_json:
     if not yes:
         if not sys.stdin.isatty():
             output.fail(f"this removes {account.login} with all mail, and there is nobody to ask", "Add --yes.")
-        typer.confirm(f"Remove {account.login} with {show_size(account.used)} of mail?", abort=True, err=True)
+        output.confirm(f"Remove {account.login} with {show_size(account.used)} of mail?")
     _with_store(context, lambda _, store: store.execute(RemoveAccount(account.account_id)))
     _done(as_json, {"login": account.login}, f"{account.login} and all its mail are removed.")
 
@@ -470,9 +471,9 @@ def password_remove(
         account = await admin.find_account(store, environment.settings, login)
         if all(c.name != name for c in await store.credentials(account.account_id)):
             fix = f"See what there is: gatepost password list {account.login}"
-            raise NoSuchCredentialError(f"{account.login} has no password named {name}\n{fix}")
+            raise NoSuchCredentialError(f"{account.login} has no password named {printable(name)}\n{fix}")
         await store.execute(RemoveCredential(account.account_id, name))
         return account
 
     account = _with_store(context, work)
-    _done(as_json, {"login": account.login, "name": name}, f"{name} does not open {account.login} any more.")
+    _done(as_json, {"login": account.login, "name": name}, f"{printable(name)} does not open {account.login} any more.")

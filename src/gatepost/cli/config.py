@@ -13,6 +13,7 @@ from gatepost.cli.environment import Environment
 from gatepost.config.document import sample
 from gatepost.config.findings import Finding, errors
 from gatepost.config.load import examine
+from gatepost.text import printable
 
 FILE: Final = Path("gatepost.toml")
 """What `init` writes, in the current directory."""
@@ -40,7 +41,7 @@ def init(
     file = environment.config_file or FILE
     given = {"server.data": data} if data else {}
     if not re.fullmatch(r"|[\w-]+(\.[\w-]+)*\.?", domain):
-        output.fail(f"`{domain}` is not a domain", "Give a name such as example.com.")
+        output.fail(f"`{printable(domain)}` is not a domain", "Give a name such as example.com.")
     if domain := domain.lower().rstrip("."):
         given |= {"server.hostname": f"mail.{domain}", "server.default_domain": domain}
     try:

@@ -331,8 +331,9 @@ def _asked(user: str) -> str:
         raise InvalidValueError(
             "there is no terminal to ask for the password\nGive it by --password-env NAME, or --password-fd N."
         )
-    password: str = typer.prompt(f"Password of {user}", hide_input=True, err=True)
-    return password
+    from gatepost.cli import output  # noqa: PLC0415
+
+    return output.ask_secret(f"Password of {user}")
 
 
 def _is_terminal() -> bool:

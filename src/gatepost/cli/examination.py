@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from unicodedata import normalize
 
 import typer
 from msgspec.structs import replace
@@ -25,6 +24,7 @@ from gatepost.doctor.show.progress import Board, Display
 from gatepost.doctor.show.sheet import Look
 from gatepost.doctor.show.words import ExitCode, exit_code
 from gatepost.errors import GatepostError, InvalidValueError, MisuseError
+from gatepost.text import in_encoding, is_utf8
 
 if TYPE_CHECKING:
     from gatepost.cli.environment import Environment
@@ -325,7 +325,7 @@ def _look(wanted: Output) -> Look:
     return Look(
         width=min(width, _WIDEST),
         colour=sys.stdout.isatty() and not plain,
-        unicode=_is_utf8(sys.stdout.encoding),
+        unicode=is_utf8(sys.stdout.encoding),
         verbose=wanted.verbose,
     )
 
@@ -337,35 +337,18 @@ def _terminal() -> tuple[Look, int]:
     except OSError:
         size = os.terminal_size((80, 24))
     plain = bool(os.environ.get("NO_COLOR"))
-    return Look(width=size.columns, colour=not plain, unicode=_is_utf8(sys.stderr.encoding)), max(size.lines - 2, 1)
-
-
-def _is_utf8(encoding: str | None) -> bool:
-    return (encoding or "").lower().replace("-", "") == "utf8"
+    return Look(width=size.columns, colour=not plain, unicode=is_utf8(sys.stderr.encoding)), max(size.lines - 2, 1)
 
 
 def _write(text: str) -> None:
     """To standard output, in its encoding. Raises InvalidValueError, BrokenPipeError."""
     try:
-        sys.stdout.write(_in_encoding(text, sys.stdout.encoding or "utf-8"))
+        sys.stdout.write(in_encoding(text, sys.stdout.encoding or "utf-8"))
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         raise InvalidValueError(f"the report cannot be written: {error.strerror}\nMake room, or print it.") from error
-
-
-def _in_encoding(text: str, encoding: str) -> str:
-    """Letters that the encoding lacks lose their accents, or become question marks."""
-    if _is_utf8(encoding):
-        return text.encode(errors="replace").decode()
-    return "".join(_letter(each, encoding) for each in text)
-
-
-def _letter(letter: str, encoding: str) -> str:
-    if letter.encode(encoding, "ignore"):
-        return letter
-    return normalize("NFKD", letter).encode(encoding, "ignore").decode(encoding) or "?"
 
 
 def _save(where: str, text: str) -> None:

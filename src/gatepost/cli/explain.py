@@ -95,7 +95,7 @@ def _confidence(book: Book, matches: tuple[Match, ...]) -> Confidence:
 def _show(book: Book, matches: tuple[Match, ...]) -> None:
     finding = book.finding(matches[0].id, confidence=_confidence(book, matches))
     for line in wrap(f"{finding.title}.", _COLUMNS):
-        output.say(_strong(line))
+        output.say(line, strong=True)
     output.say()
     sure = book.phrase(f"explain.confidence.{finding.confidence}")
     _paragraphs(
@@ -116,7 +116,7 @@ def _show(book: Book, matches: tuple[Match, ...]) -> None:
 def _show_unknown(book: Book) -> None:
     for key in ("unknown", "unknown_hint", "unknown_fix"):
         for line in wrap(book.phrase(f"explain.{key}"), _COLUMNS):
-            output.say(_strong(line) if key == "unknown" else line)
+            output.say(line, strong=key == "unknown")
 
 
 def _paragraphs(*pairs: tuple[str, str]) -> None:
@@ -126,11 +126,6 @@ def _paragraphs(*pairs: tuple[str, str]) -> None:
         lines = wrap(text, _COLUMNS - width, break_long_words=False, break_on_hyphens=False)
         for number, line in enumerate(lines):
             output.say(f"{'' if number else label:{width}}{line}")
-
-
-def _strong(text: str) -> str:
-    """Bold on a terminal; plain in a pipe, and where NO_COLOR asks for it."""
-    return typer.style(text, bold=True) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
 
 
 def _record(book: Book, matches: tuple[Match, ...]) -> dict[str, object]:

@@ -17,7 +17,6 @@ from msgspec import Struct
 
 from gatepost.archive import formats
 from gatepost.archive.formats import Format
-from gatepost.archive.item import Bad
 from gatepost.cli import output
 from gatepost.cli.environment import Environment
 from gatepost.delivery.exporter import Exported, export, listed, octets
@@ -32,6 +31,7 @@ from gatepost.mime.words import decode, decode_words
 from gatepost.model import INBOX, TRASH, Account, Flag, Mailbox, Message
 from gatepost.store.api import Store
 from gatepost.store.commands import RestoreMessage
+from gatepost.text import cut, printable
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ async def _mailbox(store: Store, account: Account, name: str) -> Mailbox:
     try:
         return await store.mailbox(account.account_id, name)
     except NoSuchMailboxError as error:
-        names = ", ".join(box.name for box in await store.mailboxes(account.account_id))
+        names = ", ".join(printable(box.name) for box in await store.mailboxes(account.account_id))
         raise NoSuchMailboxError(f"{error}\n{account.login} has: {names}") from error
 
 
@@ -121,7 +121,7 @@ def _files(path: Path) -> Iterator[None]:
     except OSError as error:
         # A name without a folder is that of a step on the way: the path as the user wrote it says more.
         name = error.filename if Path(error.filename or "").is_absolute() else path
-        output.fail(f"{name}: {error.strerror or error}", "Check the path and its permissions.")
+        output.fail(f"{printable(str(name))}: {error.strerror or error}", "Check the path and its permissions.")
 
 
 @app.command("import")
@@ -167,15 +167,11 @@ def _tell_import(report: Report, *, as_json: bool) -> None:
     if report.skipped:
         output.say(f"Skipped {len(report.skipped)}:")
         for bad in report.skipped:
-            output.say(f"  {_plain(bad)}")
+            output.say(f"  {printable(bad.key)}: {printable(bad.reason)}")
 
 
 def _messages(number: int) -> str:
     return f"{number:,} message{'s' * (number != 1)}"
-
-
-def _plain(bad: Bad) -> str:
-    return "".join(c if c.isprintable() else "?" for c in f"{bad.key}: {bad.reason}")
 
 
 @app.command("export")
@@ -292,7 +288,7 @@ async def _lines(store: Store, account: Account, messages: Sequence[Message] | d
 
 def _table(lines: Sequence[Line]) -> None:
     columns = ("UID", "RECEIVED", "SIZE", "FLAGS", "FROM", "SUBJECT")
-    rows = ((m.uid, m.received, m.size, " ".join(m.flags), m.sender[:40], m.subject[:80]) for m in lines)
+    rows = ((m.uid, m.received, m.size, " ".join(m.flags), cut(m.sender, 40), cut(m.subject, 80)) for m in lines)
     output.table(columns, rows)
 
 
@@ -301,7 +297,11 @@ def _flag_names(flags: int) -> list[str]:
 
 
 def _when(at: int) -> str:
-    return datetime.fromtimestamp(at).astimezone().isoformat(sep=" ", timespec="minutes")
+    """In local time; a date that no calendar has (imported mail brings its own) as seconds since 1970."""
+    try:
+        return datetime.fromtimestamp(at).astimezone().isoformat(sep=" ", timespec="minutes")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} s"
 
 
 def _person(one: Address) -> str:
@@ -315,7 +315,9 @@ def show(
     address: Who,
     uid: Annotated[int, typer.Argument(min=1, max=LAST_UID, help="The message's UID, from `gatepost mail list`.")],
     folder: Folder = INBOX,
-    raw: Annotated[bool, typer.Option("--raw", help="Its octets, exactly as they came in.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Its octets, as they came in (a terminal shows them escaped).")
+    ] = False,
     as_json: output.AsJson = False,
 ) -> None:
     """Show a message: who, what, its parts and its first words; or its octets."""
@@ -326,15 +328,17 @@ def show(
         if not page or page[0].uid != uid:
             raise NoSuchMessageError(f"{folder} has no message with UID {uid}\n`gatepost mail list` shows the UIDs.")
         if raw:
-            async for chunk in octets(store, account.account_id, page[0]):
-                sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+            output.raw([chunk async for chunk in octets(store, account.account_id, page[0])])
             return None
         return unpack((await store.email(account.account_id, page[0].email_id)).structure)
 
     parsed = _with_account(context, work, address)
     if parsed is not None:
         _show(parsed, as_json=as_json)
+
+
+_LONGEST_TYPE: Final = 80
+"""Characters of a media type: the registered ones are shorter (RFC 6838 §4.2 allows 127 for each half)."""
 
 
 def _show(parsed: Parsed, *, as_json: bool) -> None:
@@ -350,9 +354,9 @@ def _show(parsed: Parsed, *, as_json: bool) -> None:
         output.json({"header": head, "parts": parts, "preview": parsed.preview, "message_id": parsed.message_id})
         return
     for name, value in head.items():
-        output.say(f"{name + ':':9}{value}".rstrip())
+        output.say(f"{name + ':':9}{printable(value)}".rstrip())
     for part in parts:
-        output.say(f"Part:    {part['type']}, {part['octets']} octets")
+        output.say(f"Part:    {printable(str(part['type']), _LONGEST_TYPE)}, {part['octets']} octets")
     output.say(f"\n{parsed.preview}")
 
 
@@ -409,7 +413,7 @@ def restore(
     elif not lost:
         output.note("There is nothing to restore: no message is on hold or in Trash.")
     else:
-        rows = ((one.id, one.where, one.deleted, one.until, one.size, one.preview[:60]) for one in lost)
+        rows = ((one.id, one.where, one.deleted, one.until, one.size, cut(one.preview, 60)) for one in lost)
         output.table(("ID", "FROM", "DELETED", "UNTIL", "SIZE", "BEGINS"), rows)
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 from typer.main import get_group
 
 from gatepost import __version__
 from gatepost.cli import output
 from gatepost.errors import GatepostError
+from gatepost.text import printable
 
 if TYPE_CHECKING:
     from gatepost.cli.environment import Engine
@@ -86,14 +93,46 @@ class _Root(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta[_HELP_WANTED] = "--help" in args
-        return super().parse_args(ctx, args)
+        with _usage_errors_printable():
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _usage_errors_printable():
+                return super().invoke(ctx)
         except GatepostError as error:
             problem, _, fix = str(error).partition("\n")
             output.fail(problem, fix)
+
+
+@contextmanager
+def _usage_errors_printable() -> Iterator[None]:
+    """What Typer says of wrong options quotes them."""
+    try:
+        yield
+    except TyperException as error:
+        said = printable(error.format_message(), kept="\n")
+        error.format_message = lambda: said  # type: ignore[method-assign]  # each kind makes its text in its own way
+        raise
+
+
+def _tell_mistake(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback quotes what the program stumbled over."""
+    output.note("".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
+
+
+class _Remarks(logging.Handler):
+    """Prints what rooms and libraries log while a command runs; the server has its own handler."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        output.warn(record.getMessage())
+
+
+def run(engine: Engine) -> None:
+    """The command of this process: with what libraries print by themselves made printable as well."""
+    sys.excepthook = _tell_mistake
+    logging.lastResort = _Remarks(logging.WARNING)
+    build(engine)()
 
 
 def build(engine: Engine) -> typer.Typer:

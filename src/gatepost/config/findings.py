@@ -8,6 +8,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from gatepost.text import printable
+
 
 class Severity(StrEnum):
     """An error stops the server from starting; a warning is allowed, and said."""
@@ -30,11 +32,11 @@ class Finding(Struct, frozen=True):
     @property
     def where(self) -> str:
         """`file:line`, as editors understand it."""
-        name = str(self.file) if self.file else "(defaults)"
+        name = printable(str(self.file)) if self.file else "(defaults)"
         return f"{name}:{self.line}" if self.line else name
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.severity}: {self.problem}\n    {self.fix}"
+        return f"{self.where}: {self.severity}: {printable(self.problem)}\n    {self.fix}"
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:

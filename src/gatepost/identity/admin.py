@@ -20,6 +20,7 @@ from gatepost.model import Account, Credential, CredentialKind, DeletePolicy, Sc
 from gatepost.sasl.prepare import opaque_string
 from gatepost.store.api import Store
 from gatepost.store.commands import AddAddress, CreateAccount, CreateDomain, SetCredential, UpdateAccount
+from gatepost.text import visible
 
 MAIN: Final = "main"
 """Name of the credential that is an account's main password."""
@@ -145,7 +146,7 @@ async def add_app_password(
     AlreadyExistsError.
     """
     name = unicodedata.normalize("NFC", name.strip())
-    if not name or len(name) > MAX_NAME or not all(c.isprintable() for c in name):
+    if not name or len(name) > MAX_NAME or not all(map(visible, name)):
         raise InvalidValueError(f"{shown(name)!r} is no name for an app password: 1 to {MAX_NAME} printable characters")
     if name == MAIN or any(c.name == name for c in await store.credentials(account.account_id)):
         fix = f"Choose another name, or first: gatepost password remove {account.login} {name!r}"

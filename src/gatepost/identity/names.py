@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from gatepost.errors import InvalidValueError
+from gatepost.text import printable, visible
 
 MAX_LOCAL: Final = 64
 """Octets (RFC 5321 §4.5.3.1.1)."""
@@ -106,7 +107,7 @@ def parse_address(text: str) -> str:
 
 def _local(local: str, text: str) -> str:
     folded = _fold(local)
-    odd = next((c for c in folded if not c.isprintable() or c.isspace()), "")
+    odd = next((c for c in folded if not visible(c) or c.isspace()), "")
     if odd or _fold(folded) != folded or not _ATOM.fullmatch(folded):
         raise InvalidValueError(
             f"{shown(text)} is not a mail address that can be used here: before the @, letters, digits and "
@@ -143,11 +144,11 @@ def parse_login(text: str, default_domain: str = "") -> LoginName:
     if not domain:
         raise InvalidValueError(f"{shown(text)} has no domain: use the full mail address, like alice@example.com")
     folder = unicodedata.normalize("NFC", folder)
-    if not all(c.isprintable() for c in folder) or len(folder.encode()) > MAX_FOLDER:
+    if not all(map(visible, folder)) or len(folder.encode()) > MAX_FOLDER:
         raise InvalidValueError(f"{shown(text)}: this is not the name of a folder")
     return LoginName(parse_address(f"{local}@{domain}"), folder)
 
 
 def shown(text: str) -> str:
-    """Foreign text, safe for a log line or a terminal: no control characters, of bounded length."""
-    return "".join(c if c.isprintable() else "?" for c in text[:MAX_ADDRESS])
+    """What somebody typed as a name, for a sentence: printable, and no longer than a name can be."""
+    return printable(text, MAX_ADDRESS)

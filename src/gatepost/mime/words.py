@@ -10,6 +10,8 @@ import re
 from binascii import Error, a2b_base64, a2b_qp, b2a_base64
 from typing import Final
 
+from gatepost.text import visible
+
 _CODECS: Final = {
     **{f"iso-8859-{n}": f"iso8859-{n}" for n in (*range(2, 12), 13, 14, 15, 16)},
     **{f"windows-{n}": f"cp{n}" for n in (874, *range(1250, 1259))},
@@ -69,9 +71,9 @@ def base64_octets(text: bytes) -> bytes:
 def clean(text: str, most: int = SHOWN) -> str:
     """One line: white space collapsed, control and direction-changing characters gone (no tricks on a terminal)."""
     line = " ".join(text.split())[:most]
-    if line.isprintable():
+    if line.isascii() and line.isprintable():
         return line
-    return " ".join("".join(c if c.isprintable() else " " for c in line).split())
+    return " ".join("".join(c if visible(c) else " " for c in line).split())
 
 
 def encode_words(text: str) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 A line is written by one system call, so lines of several processes never mix. What a client chose (its login,
 its SNI) cannot forge a line or a field: in text form every value that is not plain is quoted, with everything
-that does not print escaped; in JSON form the encoder does it. Secrets never come here.
+that does not print escaped; JSON is ASCII, with its own escapes. Secrets never come here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-import msgspec
+from gatepost.text import json_octets, printable
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._:@/+%,~-]+")
 _LONGEST: Final = 500
@@ -30,7 +30,7 @@ def _quoted_text(text: str) -> str:
     text = text[:_LONGEST]
     if _PLAIN.fullmatch(text):
         return text
-    return '"' + "".join(map(_shown, text)) + '"'
+    return '"' + printable(text.replace("\\", r"\\").replace('"', r"\"")) + '"'
 
 
 def _quoted_other(value: object) -> str:
@@ -43,19 +43,6 @@ _FORMS: Final[dict[type[Any], Callable[[Any], str]]] = {
     bool: lambda value: "yes" if value else "no",
 }
 """How a value stands behind `key=` in a text line."""
-
-
-def _shown(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    if character.isprintable():
-        return character
-    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{{{ord(character):x}}}"
-
-
-def safe_text(text: str) -> str:
-    """A sentence of our own that may quote others: nothing in it can end the line or move the cursor."""
-    return "".join(character if character.isprintable() else _shown(character) for character in text)
 
 
 def to_stderr(line: bytes) -> None:
@@ -98,10 +85,10 @@ class Log:
         now = self._clock()
         if self._json:
             record = {"time": _stamp(now), "source": source, **({"event": text} if text else {}), **fields}
-            self.write(msgspec.json.encode(record, enc_hook=str) + b"\n")
+            self.write(json_octets(record) + b"\n")
             return
         words = [_stamp(now)] if self._stamped else []
-        words += [source + ":", *([safe_text(text)] if text else [])]
+        words += [source + ":", *([printable(text)] if text else [])]
         for key, value in fields.items():
             kind = type(value)
             words.append(f"{key}={value}" if kind is int else f"{key}={_FORMS.get(kind, _quoted_other)(value)}")

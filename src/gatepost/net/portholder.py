@@ -8,6 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from gatepost.text import printable
+
 LISTENING: Final = "0A"
 """TCP_LISTEN in /proc/net/tcp (proc_pid_net(5))."""
 
@@ -67,5 +69,4 @@ def _command(process: Path) -> str:
         text = words or (process / "comm").read_text().strip()
     except OSError:
         return "unknown"
-    printable = "".join(character if character.isprintable() else "?" for character in text)
-    return printable if len(printable) <= 80 else printable[:79] + "…"
+    return printable(text, 80)

@@ -13,7 +13,7 @@ from typing import Final
 from gatepost.errors import ConfigError
 from gatepost.net.addresses import Networks
 from gatepost.net.api import Peer
-from gatepost.net.log import safe_text
+from gatepost.text import printable
 
 KEPT_CONNECTIONS: Final = 1000
 """Connections whose lines are kept before a login; the oldest go first."""
@@ -62,5 +62,5 @@ class Trace:
             self._kept.popitem(last=False)
 
     def _show(self, peer: Peer, line: str) -> None:
-        text = safe_text(line[:LONGEST])
+        text = printable(line[:LONGEST])
         self._write(f"trace {peer.service} ip={peer.address} id={peer.connection_id} {text}\n".encode(errors="replace"))

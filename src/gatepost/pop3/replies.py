@@ -17,6 +17,7 @@ from gatepost.errors import DomainError, PeerError
 from gatepost.pop3 import texts
 from gatepost.pop3.grammar import CRLF, END
 from gatepost.pop3.texts import LANGUAGES, Text
+from gatepost.text import printable
 
 
 class RefusedError(PeerError):
@@ -74,7 +75,7 @@ class Voice:
 
     def free_err(self, sentence: str) -> bytes:
         """A -ERR line with a sentence that another room wrote, cut and cleaned to be one."""
-        plain = "".join(c for c in sentence if c.isprintable())[:100].lstrip("[")
+        plain = printable(sentence)[:100].lstrip("[")
         encoded = plain.encode("ascii", "replace") if self._ascii_only else plain.encode()
         return b"-ERR %b\r\n" % encoded
 

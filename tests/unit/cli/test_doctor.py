@@ -63,7 +63,7 @@ def test_no_password_is_asked_for_unless_a_login_is_wanted(orders, terminal):
 )
 def test_a_login_asks_for_the_password_hidden_and_on_standard_error(orders, terminal, arguments, whose):
     assert question(orders, *arguments).secret.reveal() == SECRET
-    assert terminal == [(f"Password of {whose}", {"hide_input": True, "err": True})]
+    assert terminal == [(f"Password of {whose}", {"hide_input": True, "confirmation_prompt": False, "err": True})]
 
 
 def test_the_password_from_a_variable(orders, monkeypatch):

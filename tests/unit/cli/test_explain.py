@@ -147,13 +147,6 @@ class TestOptions:
         assert "own.toml: row MY1, key title: is missing" in result.output
 
 
-def test_titles_are_bold_on_a_terminal_only(monkeypatch):
-    monkeypatch.setattr(module.sys, "stdout", type("Terminal", (), {"isatty": lambda _: True})())
-    assert module._strong("x") == "\x1b[1mx\x1b[0m"
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert module._strong("x") == "x"
-
-
 def test_nothing_heavy_is_imported():
     code = (
         "import sys; import gatepost.cli.explain as e;"

@@ -58,7 +58,7 @@ def test_a_line_cannot_forge_others() -> None:
     trace, lines = traced("192.0.2.7")
     trace(peer(), "", "C: \x1b[2J\r\nfaked" + "x" * 2000)
     assert lines[0].count(b"\n") == 1
-    assert b"\\x1b[2J\\x0d\\x0afaked" in lines[0]
+    assert b"\\x1b[2J\\r\\nfaked" in lines[0]
     assert len(lines[0]) < 1100
 
 

@@ -22,7 +22,7 @@ def test_a_voice_is_shared_and_prepares_its_lines_once():
 @pytest.mark.parametrize(
     ("sentence", "ascii_only", "line"),
     [
-        ("no\r\n+OK", True, b"-ERR no+OK\r\n"),
+        ("no\r\n+OK", True, b"-ERR no\\r\\n+OK\r\n"),
         ("[IN-USE] x", True, b"-ERR IN-USE] x\r\n"),
         ("nö", True, b"-ERR n?\r\n"),
         ("nö", False, "-ERR nö\r\n".encode()),

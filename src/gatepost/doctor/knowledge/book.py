@@ -9,8 +9,8 @@ from gatepost.doctor.knowledge.fill import VALUE_LIMIT, fill, fill_command
 from gatepost.doctor.knowledge.match import Recogniser
 from gatepost.doctor.knowledge.row import Match, Provider, Row
 from gatepost.doctor.model import Confidence, Finding, Stage, Status, Who
-from gatepost.doctor.printable import printable
 from gatepost.errors import MisuseError
+from gatepost.text import printable
 
 
 class Book:

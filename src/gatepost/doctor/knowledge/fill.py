@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from gatepost.doctor.printable import printable
+from gatepost.text import printable
 
 PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 

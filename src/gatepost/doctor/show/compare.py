@@ -10,7 +10,8 @@ from gatepost.doctor.model import Finding, Report, Status, worst
 from gatepost.doctor.show.json import SCHEMA, Document, document
 from gatepost.doctor.show.sheet import Look, Sheet
 from gatepost.doctor.show.text import finding_lines
-from gatepost.doctor.show.words import Phrases, columns, seconds, status_word
+from gatepost.doctor.show.words import Phrases, seconds, status_word
+from gatepost.text import columns
 
 _QUIET: Final = frozenset({Status.PASS, Status.INFO, Status.SKIP})
 """Between these no difference is worth a line: what one server does not do, nothing is said of."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from gatepost.doctor.model import Finding, Report, ServiceReport, Setting, Status, Verdict
 from gatepost.doctor.show.words import exit_code, utc
+from gatepost.text import json_octets
 
 SCHEMA: Final = 1
 
@@ -75,9 +76,7 @@ def document(report: Report) -> Document:
 
 def encoded(value: Struct, *, lines: bool = False) -> str:
     """Any document as JSON in ASCII, so that nothing in it can steer a terminal; with `lines` all on one line."""
-    octets = msgspec.json.encode(value)
-    text = (octets if lines else msgspec.json.format(octets, indent=2)).decode()
-    return "".join(each if " " <= each <= "~" or each == "\n" else _escape(each) for each in text)
+    return json_octets(value, indent=0 if lines else 2).decode()
 
 
 def json(report: Report, *, lines: bool = False) -> str:
@@ -113,9 +112,3 @@ def _service(service: ServiceReport) -> ServiceDocument:
 
 def _time(moment: int) -> str | None:
     return utc(moment) if moment else None
-
-
-def _escape(character: str) -> str:
-    r"""`\u00fc`; outside the basic plane as a surrogate pair (RFC 8259 §7)."""
-    octets = character.encode("utf-16-be")
-    return "".join(f"\\u{octets[at]:02x}{octets[at + 1]:02x}" for at in range(0, len(octets), 2))

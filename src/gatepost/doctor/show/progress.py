@@ -7,7 +7,8 @@ from typing import Final, TextIO
 
 from gatepost.doctor.model import Progress
 from gatepost.doctor.show.sheet import Look, paint
-from gatepost.doctor.show.words import SIGNS, Phrases, cut, one_line, plain, status_word
+from gatepost.doctor.show.words import SIGNS, Phrases, one_line, plain, status_word
+from gatepost.text import cut
 
 _MOST_SUBJECTS: Final = 200
 """Remembered subjects: an examination has some dozens; a bound all the same."""

@@ -9,7 +9,8 @@ from typing import Final
 from msgspec import Struct
 
 from gatepost.doctor.model import Status
-from gatepost.doctor.show.words import SIGNS, Phrases, columns, fill, one_line, plain, status_word
+from gatepost.doctor.show.words import SIGNS, Phrases, one_line, plain, status_word
+from gatepost.text import columns, fill
 
 NARROW: Final = 60
 """Below so many columns labels stand in the text's own line and indents shrink."""

@@ -20,7 +20,8 @@ from gatepost.doctor.show.parts import (
     verdict_rows,
 )
 from gatepost.doctor.show.sheet import Look, Sheet
-from gatepost.doctor.show.words import Phrases, columns
+from gatepost.doctor.show.words import Phrases
+from gatepost.text import columns
 
 _FAULTS: Final = (Status.FAIL, Status.WARN)
 

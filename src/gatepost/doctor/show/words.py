@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final, Protocol
 
 from gatepost.doctor.model import Report, Status
-from gatepost.doctor.printable import printable
+from gatepost.text import SPACES, printable
 
 
 class Phrases(Protocol):
@@ -45,9 +44,6 @@ def exit_code(report: Report) -> ExitCode:
 SIGNS: Final = {Status.PASS: "✓", Status.INFO: "·", Status.WARN: "!", Status.FAIL: "✗", Status.SKIP: "-"}
 """One column each, beside a word: for the eye, not instead of the word."""
 
-_KEPT: Final = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
-"""Not printable to Python, but French cannot do without them."""
-
 _ASCII: Final = str.maketrans(
     {
         "✓": "+",
@@ -80,34 +76,12 @@ def status_word(status: Status, book: Phrases) -> str:
 def one_line(text: str) -> str:
     """The text on one line, `printable`; line ends and tabs become spaces."""
     spaced = " ".join(text.split("\n")).translate({0x09: " ", 0x0D: None})
-    return printable(spaced, kept=_KEPT)
+    return printable(spaced, kept=SPACES)
 
 
 def plain(text: str) -> str:
     """The text in letters that every encoding has; letters with accents stay, the writer decides about them."""
     return text.translate(_ASCII)
-
-
-def columns(text: str) -> int:
-    """How many columns a terminal gives to the text."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF") for each in text)
-
-
-def fill(text: str, width: int) -> str:
-    """The text with spaces behind it up to `width` columns."""
-    return text + " " * (width - columns(text))
-
-
-def cut(text: str, width: int, mark: str = "…") -> str:
-    """At most `width` columns of the text; `mark` shows that something is missing."""
-    if columns(text) <= width:
-        return text
-    length = min(len(text), width)
-    while columns(text[:length] + mark) > width and length:
-        length -= 1
-    return text[:length] + mark
 
 
 def seconds(value: float) -> str:

@@ -14,10 +14,11 @@ from typing import Final, Protocol, TextIO, assert_never
 
 from gatepost.doctor.talk import layout
 from gatepost.doctor.talk.dialog import Dialog
-from gatepost.doctor.talk.editor import Editor, Key, Line, columns
+from gatepost.doctor.talk.editor import Editor, Key, Line
 from gatepost.doctor.talk.effects import Send, Show, Tone
 from gatepost.doctor.talk.guide import Completion
 from gatepost.doctor.talk.masking import masked
+from gatepost.text import columns
 
 _READ: Final = 64 * 1024
 _LONGEST: Final = 1024 * 1024

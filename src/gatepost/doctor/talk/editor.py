@@ -5,11 +5,12 @@ typed; that, and a server's words that come in between, are why this is not the 
 from __future__ import annotations
 
 import codecs
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from gatepost.text import columns
 
 KEPT: Final = 500
 """Lines of history; it lives as long as the dialog."""
@@ -171,14 +172,3 @@ _SEQUENCES: Final = {
     "\x1bOA": "up", "\x1bOB": "down", "\x1bOC": "right", "\x1bOD": "left", "\x1bOH": "begin", "\x1bOF": "end",
     "\x1b[1~": "begin", "\x1b[3~": "delete", "\x1b[4~": "end", "\x1b[7~": "begin", "\x1b[8~": "end",
 }  # fmt: skip
-
-
-def columns(text: str) -> int:
-    """How wide a terminal draws it."""
-    return sum(map(_columns, text))
-
-
-def _columns(sign: str) -> int:
-    if unicodedata.combining(sign):
-        return 0
-    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1

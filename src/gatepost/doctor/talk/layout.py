@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final, assert_never
 
-from gatepost.doctor.talk.editor import columns
 from gatepost.doctor.talk.effects import Show, Tone
 from gatepost.doctor.talk.guide import Choice
+from gatepost.text import columns
 
 _DIM: Final = "\x1b[2m"
 _BOLD: Final = "\x1b[1m"

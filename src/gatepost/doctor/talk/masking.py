@@ -6,12 +6,12 @@ import re
 from collections import deque
 from typing import Final
 
-from gatepost.doctor.printable import printable
 from gatepost.doctor.talk.lexicon import known_words
 from gatepost.doctor.talk.meanings import MECHANISMS
 from gatepost.doctor.tongues.secrets import Redactor
 from gatepost.doctor.tongues.words import HIDDEN, text_of
 from gatepost.pop3.grammar import from_base64
+from gatepost.text import printable
 
 _RAW: Final = re.compile(r"\s*(?:/raw\s+)?", re.IGNORECASE)
 _TAG: Final = re.compile(r"(\S+)\s+")

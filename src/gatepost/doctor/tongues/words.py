@@ -9,8 +9,8 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from gatepost.doctor.facts import Capabilities
-from gatepost.doctor.printable import printable
 from gatepost.sasl.steps import Client
+from gatepost.text import printable
 
 HIDDEN: Final = "[secret]"
 """What a transcript shows in the place of a secret."""

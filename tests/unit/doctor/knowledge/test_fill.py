@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.doctor.knowledge.fill import VALUE_LIMIT, fill, fill_command, placeholders, shell_word
-from gatepost.doctor.printable import printable
+from gatepost.text import printable
 
 WORDS = {"host": "the server", "port": "this port", "days": "some", "names": "", "file": "the file"}
 

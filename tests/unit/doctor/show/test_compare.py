@@ -7,7 +7,7 @@ from gatepost.doctor.model import Status
 from gatepost.doctor.show.compare import Changes, changes, compare, comparison, watch_lines
 from gatepost.doctor.show.json import encoded
 from gatepost.doctor.show.sheet import Look
-from gatepost.doctor.show.words import columns
+from gatepost.text import columns
 from support.doctor_reports import SLOW_V6, Words, all_well, failing, healthy, hostile, mixed
 
 OTHER = replace(healthy(), subject="mail2.example.com", services=(all_well("imaps", "mail2.example.com", 0.4),))

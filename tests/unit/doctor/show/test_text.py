@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from gatepost.doctor.model import Security, Status
 from gatepost.doctor.show.sheet import Look, Sheet
 from gatepost.doctor.show.text import finding_lines, text
-from gatepost.doctor.show.words import columns
+from gatepost.text import columns
 from support.doctor_reports import Words, failing, healthy, hostile, mixed, setting
 
 COMMAND = "gatepost doctor me@example.com"

@@ -7,10 +7,7 @@ from gatepost.doctor.model import Status
 from gatepost.doctor.show.words import (
     SIGNS,
     ExitCode,
-    columns,
-    cut,
     exit_code,
-    fill,
     one_line,
     plain,
     seconds,
@@ -69,23 +66,6 @@ def test_plain_letters_for_every_sign():
     assert plain("„a“ \N{EN DASH} b… \N{RIGHT SINGLE QUOTATION MARK}") == '"a" - b... \''
     assert plain("".join(SIGNS.values())).isascii()
     assert len(set(plain("".join(SIGNS.values())))) == len(SIGNS)
-
-
-def test_columns_of_wide_and_combining_letters():
-    assert columns("abc") == 3
-    assert columns("日本") == 4
-    assert columns("e\N{COMBINING ACUTE ACCENT}") == 1
-    assert fill("日", 4) == "日  "
-
-
-def test_cutting_keeps_to_the_width():
-    assert cut("abcdef", 6) == "abcdef"
-    assert cut("abcdef", 4) == "abc…"
-    assert columns(cut("日本日本", 5)) <= 5
-    assert cut("日本日本", 5) == "日本…"
-    assert cut("abcdef", 5, "...") == "ab..."
-    assert cut("abcdef", 1) == "…"
-    assert cut("日本", 1, "") == ""
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0.0, "0.00"), (0.213, "0.21"), (1.35, "1.4"), (12.4, "12")])

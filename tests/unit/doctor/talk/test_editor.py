@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatepost.doctor.talk.editor import KEPT, LONGEST, Editor, Key, Line, columns
+from gatepost.doctor.talk.editor import KEPT, LONGEST, Editor, Key, Line
+from gatepost.text import columns
 
 
 def typed(keys, *history):
