@@ -1,77 +1,39 @@
 """One connection from its first octet to its last: the thin driver under every protocol.
 
-It goes through stages: who is there (PROXY header), by which door (TLS or not), the dialog, the farewell. Octets are
-decrypted and handled right where they arrive, and what a stage cannot finish waits for more; there is no task but for
-a command that has to wait for something else (a login, a commit). There are no timers: the hub looks at every
-connection once a second (`check`).
+It goes through stages: who is there and by which door (`arrival`), the dialog, the farewell. Octets are decrypted and
+handled right where they arrive, and what a stage cannot finish waits for more; there is no task but for a command that
+has to wait for something else (a login, a commit). There are no timers: the hub looks at every connection once a
+second (`check`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, NoReturn, cast
 
 from gatepost.errors import MisuseError
-from gatepost.net.api import Session, TlsInfo
-from gatepost.net.doors import Door, door
-from gatepost.net.entrance import Entrance, Refused
-from gatepost.net.handshake import Handshake
+from gatepost.net.api import Session
+from gatepost.net.arrival import Arrival
+from gatepost.net.entrance import Entrance
 from gatepost.net.house import House
-from gatepost.net.outcome import DONE, Ended, Outcome, record, tls_reason
-from gatepost.net.pipe import TlsPipe
-from gatepost.net.proxy import ProxyError, parse
-from gatepost.net.tls import TlsContexts
-from gatepost.net.wire import Wire
-from gatepost.ports import TlsMode
+from gatepost.net.outcome import DONE, Ended, Outcome
 
-MOST_UNREAD: Final = 64 * 1024
-"""Octets that wait for the session before we stop reading from the peer; one read of the wire may come on top."""
 COARSE: Final = 1.0
 """Seconds by which `Hub.now`, and so a measured idle time, may be wrong; nobody is dropped too early (RFC 1939 §3)."""
 
 
-class Connection:
+class Connection(Arrival):
     """The driver. It is also the `Flow` that its session holds."""
 
-    __slots__ = (
-        "_blocked", "_choked", "_deaf", "_due", "_end", "_entrance", "_gone", "_handshake", "_held", "_hub", "_idle",
-        "_limit", "_limited", "_lingers", "_pipe", "_secured", "_send", "_session", "_since", "_source", "_stage",
-        "_started", "_task", "_unread", "_unread_octets", "_unsent", "_waiter", "_wire", "counted", "peer",
-        "tls",
-    )  # fmt: skip
+    __slots__ = ("_blocked", "_limit", "_limited", "_secured", "_waiter")
 
     def __init__(self, hub: House, entrance: Entrance, source: tuple[str, int]) -> None:
         """`source` is the address as `plain_address` has it, and the port."""
-        self._hub = hub
-        self._entrance = entrance
-        self._source = source
-        self._started = self._since = hub.clock()
-        self._due = self._started + hub.timing.first_octets
-        self._wire: Wire | None = None
-        self._send: Callable[[bytes], None] = _nowhere
-        self._session: Session | None = None
-        self._pipe: TlsPipe | None = None
-        self._handshake: Handshake | None = None
-        self._held = b""
-        """The beginning of a PROXY header."""
-        self._unread: list[bytes] = []
-        self._unread_octets = 0
-        self._unsent = 0
+        super().__init__(hub, entrance, source)
         self._limit = self._limited = -1.0
-        self._end: Ended | None = None
-        self._idle = self._blocked = self._choked = self._deaf = self._gone = self._lingers = False
-        self._secured = False
-        self._stage: Callable[[], None] | None = None
-        """What goes on when something arrives, before the dialog."""
-        self._task: asyncio.Task[None] | None = None
+        self._blocked = self._secured = False
         self._waiter: asyncio.Future[None] | None = None
-        self.counted = ""
-        """The address that `Tally.connect` has counted for this connection."""
-        self.tls: TlsInfo | None = None
-        self.peer = entrance.identify(*source, hub.next_id())
 
     # ------------------------------------------------------------------ what the wire tells us
 
@@ -145,32 +107,6 @@ class Connection:
         if self._blocked:
             self._go(self._dialog)
 
-    def _regulate(self) -> None:
-        """Reads only while the session keeps up and the peer takes what we answer: also what TLS answers by itself."""
-        if self._wire is None:
-            return
-        if self._choked or self._deaf or self._unread_octets > MOST_UNREAD:
-            self._wire.pause_reading()
-        else:
-            self._wire.resume_reading()
-
-    def _decrypt(self, data: bytes) -> bytes:
-        """The plaintext; without `data` what came with the handshake, whose own last octets wait for `_greet`."""
-        pipe: TlsPipe = self._pipe  # type: ignore[assignment]  # there is one whenever there is `tls`
-        plain, broken = b"", None
-        try:
-            plain = pipe.receive(data)
-        except ssl.SSLError as error:
-            self._deaf = True  # nobody can read what follows, and the session may be long in coming to its end
-            broken = Ended(Outcome.LOST, f"TLS: {tls_reason(error)}")
-        if data and pipe.outgoing.pending and self._wire is not None:
-            self._wire.write(pipe.take())
-        if broken is not None:
-            self._take()
-            self._regulate()
-            self.end(broken)
-        return plain
-
     # ------------------------------------------------------------------ what the hub tells us
 
     def end(self, reason: Ended) -> None:
@@ -181,25 +117,6 @@ class Connection:
             self._go(self._stage)
         elif self._idle:
             self._go(self._dialog)
-
-    def refuse(self, reason: str) -> None:
-        """The client shall hear why it is not served, by its own door and in its own protocol, and nothing else."""
-        self._session = Refused(self._entrance.words.refusal(reason), reason)
-
-    def abort(self) -> None:
-        """Cuts the connection without waiting for anything."""
-        if self._wire is not None:
-            self._wire.abort()
-
-    def cut(self) -> None:
-        """`abort`, whatever the session does."""
-        self.abort()
-        self._take()
-        self._end = self._end or Ended(Outcome.SHUTDOWN)
-        if self._task is not None:
-            self._task.cancel()
-        else:
-            self._finish(Ended(Outcome.SHUTDOWN))
 
     def check(self, now: float) -> None:
         """Looks once a second whether the peer has had its time. `now` is monotonic."""
@@ -230,136 +147,6 @@ class Connection:
         if now - self._since > limit + COARSE:
             self.end(Ended(Outcome.STALLED))
             self.abort()
-
-    # ------------------------------------------------------------------ the stages before the dialog
-
-    def begin(self, accepted: int) -> None:
-        """Takes over the accepted socket, by its descriptor."""
-        try:
-            self._wire = wire = Wire(self._hub.loop, self._hub.watch, accepted, self)
-        except OSError as error:
-            os.close(accepted)
-            self._finish(Ended(Outcome.LOST, str(error)))
-        else:
-            self._send = wire.write
-            self._go(self._arrive)
-
-    def _go(self, stage: Callable[[], None]) -> None:
-        """One step on. A session's bug must not hurt the others; it is logged."""
-        try:
-            stage()
-        except Ended as end:
-            self._finish(end)
-        except Exception as error:  # noqa: BLE001 -- see above
-            self._fail(error)
-
-    def _fail(self, error: BaseException) -> None:
-        if isinstance(error, ConnectionError):
-            self._finish(self._end or Ended(Outcome.LOST, str(error)))
-        elif isinstance(error, Exception):
-            self._hub.failed(self, error)
-            self._finish(Ended(Outcome.FAILED, repr(error)))
-        else:
-            self._finish(Ended(Outcome.SHUTDOWN))
-
-    def _arrive(self) -> None:
-        """Who is it? A balancer says so first."""
-        if self._source[0] in self._entrance.proxies:
-            self._stage = self._read_proxy_header
-        else:
-            self._come_to_the_door()
-
-    def _read_proxy_header(self) -> None:
-        self._held += self._input()
-        try:
-            header = parse(self._held)
-        except ProxyError as error:
-            raise Ended(Outcome.PROXY, str(error)) from None
-        if header is None:
-            return
-        data, self._held = self._held, b""
-        self._give_back(data[header.size :])
-        if header.address:
-            self.peer = self._entrance.identify(header.address, header.port, self.peer.connection_id)
-        self._hub.admit(self, self.peer.address)
-        self._due = self._hub.clock() + self._hub.timing.first_octets
-        self._come_to_the_door()
-
-    def _come_to_the_door(self) -> None:
-        match self._entrance.listener.service.tls:
-            case TlsMode.IMPLICIT:
-                self._stage = self._first_octets
-            case TlsMode.STARTTLS:
-                self._stage = self._early_octets
-                self._hub.greet_later(self)
-            case _:
-                self._enter(b"")
-                return
-        if self._unread or self._end is not None:
-            self._stage()
-
-    def _first_octets(self) -> None:
-        """After `Timing.first_octets` of silence the client waits for a greeting that TLS does not have."""
-        if not self._unread and self._end is not None and self._end.outcome is Outcome.TIMEOUT:
-            self._end = None
-            self._enter(b"")
-        elif first := self._input():
-            self._give_back(first)
-            self._enter(first)
-
-    def _early_octets(self) -> None:
-        """What a client sends before it was greeted."""
-        self._enter(b"".join(self._unread))
-
-    def greet(self) -> None:
-        """The client had its `Timing.greeting_delay` to speak first."""
-        if self._stage == self._early_octets:
-            self._go(self._early_octets)
-
-    def _enter(self, first: bytes) -> None:
-        """Chooses the door by the client's first octets, if it sent any."""
-        self._stage = None
-        listener = self._entrance.listener
-        match door(first, listener.service.tls):
-            case Door.TLS:
-                self._secure()
-            case Door.WRONG:
-                self._put(self._entrance.words.wrong_door(listener))
-                said = "the client spoke first, without TLS" if first else "the client waited for a greeting"
-                raise Ended(Outcome.WRONG_DOOR, f"no TLS on a port that speaks TLS from the first byte: {said}")
-            case Door.PLAIN:
-                self._welcome()
-
-    def _secure(self) -> None:
-        """The TLS handshake begins."""
-        self._due = self._hub.clock() + self._hub.timing.handshake
-        entrance = self._entrance
-        contexts = cast("TlsContexts", entrance.contexts)
-        self._handshake = Handshake(contexts, entrance.words.alpn, entrance.listener.client_ca)
-        self._stage = self._shake_hands
-        self._shake_hands()
-
-    def _shake_hands(self) -> None:
-        handshake: Handshake = self._handshake  # type: ignore[assignment]  # made before this stage
-        if handshake.pipe and not self._unread and self._end is not None and self._end.outcome is Outcome.CLOSED:
-            text = "the client broke the TLS handshake off, as many do that do not trust our certificate"
-            raise Ended(Outcome.NO_TLS, text)
-        done = False
-        try:
-            done = handshake.feed(self._input())
-        finally:
-            if not done:
-                self._put(handshake.answer())
-        if done:
-            self._take_over(cast("TlsPipe", handshake.pipe))
-
-    def _take_over(self, pipe: TlsPipe) -> None:
-        """TLS stands. The last octets of its handshake go out with the first words inside it."""
-        self._stage = self._handshake = None
-        self._pipe, self.tls, self._send = pipe, pipe.info(), self._seal
-        if pipe.unread:
-            self._give_back(self._decrypt(b""))
-        self._welcome()
 
     # ------------------------------------------------------------------ the dialog
 
@@ -478,123 +265,3 @@ class Connection:
             self._waiter = None
         if self._wire is None or self._wire.closing:
             raise ConnectionResetError(str(self._end))
-
-    # ------------------------------------------------------------------ the farewell
-
-    def _finish(self, end: Ended) -> None:
-        """The last words go out; what the session holds is given back; the record is written; the wire closed.
-
-        Whatever goes wrong on that way, the connection ends.
-        """
-        if self._lingers:
-            return
-        self._stage, self._idle, self._lingers, self._deaf = None, False, True, False
-        try:
-            self._take_leave(self._session.machine.data_to_send() if self._session and end is DONE else b"")
-        except Exception as error:  # noqa: BLE001 -- as in `_go`
-            self._hub.failed(self, error)
-            end = Ended(Outcome.FAILED, repr(error))
-        try:
-            self._conclude(end)
-        except Exception as error:  # noqa: BLE001 -- as in `_go`
-            self._hub.failed(self, error)
-        end.__traceback__ = None  # its frames hold what ends here
-        if self._wire is None:
-            self._hub.left(self)
-        else:
-            self._part(self._wire, end)
-
-    def _take_leave(self, last: bytes) -> None:
-        """Says the last words; over TLS its own goodbye goes along with them."""
-        if self.tls is None:
-            self._put(last)
-        elif self._wire is not None and not self._wire.closing:
-            pipe: TlsPipe = self._pipe  # type: ignore[assignment]  # there is one whenever there is `tls`
-            try:
-                self._wire.write((pipe.send(last) if last else b"") + pipe.close())
-            except ssl.SSLError:
-                self._wire.abort()
-
-    def _conclude(self, end: Ended) -> None:
-        """Gives back what the session holds and writes the record, without waiting for the peer."""
-        session, fields = self._session, {}
-        if isinstance(session, Refused):
-            end = Ended(Outcome.REFUSED, session.reason)
-        try:
-            reason = "" if end is DONE else str(end)
-            fields = dict(session.closed(reason)) if session is not None else {}
-        except Exception as error:  # noqa: BLE001 -- as in `_go`
-            self._hub.failed(self, error)
-        seconds = round(self._hub.clock() - self._started, 3)
-        self._hub.report(record(self.peer, self.tls, self._source[0], seconds, end, fields))
-        self._session, self._send = None, _nowhere
-
-    def _part(self, wire: Wire, end: Ended) -> None:
-        """Closes; what we still have to send goes out first.
-
-        To close with octets of the peer unread would destroy our last line on its way. A peer that was asked to leave
-        may still be talking, so its side is read, and thrown away, until it has closed too; `check` cuts it off when
-        it takes its time.
-        """
-        if wire.closing:
-            return
-        self._since, self._unsent = self._hub.now, wire.unsent
-        if self._gone or (end is DONE and not self._unread):
-            wire.close()
-        else:
-            self._take()
-            self._regulate()
-            wire.write_eof()
-
-    # ------------------------------------------------------------------ small parts
-
-    def _greet(self, data: bytes) -> None:
-        """The first words over TLS go out with the end of its handshake, in one packet."""
-        if data or self._pipe is None:
-            self._put(data)
-        elif self._wire is not None:
-            self._wire.write(self._pipe.take())
-
-    def _put(self, data: bytes) -> None:
-        """Sends, without waiting."""
-        if data:
-            self._send(data)
-
-    def _seal(self, data: bytes) -> None:
-        """Sends over TLS."""
-        wire: Wire | None = self._wire
-        pipe: TlsPipe = self._pipe  # type: ignore[assignment]  # there is one whenever there is `tls`
-        if wire is None or wire.closing:
-            return
-        try:
-            wire.write(pipe.send(data))
-        except ssl.SSLError as error:
-            self.end(Ended(Outcome.LOST, f"TLS: {tls_reason(error)}"))
-            wire.abort()
-
-    def _input(self) -> bytes:
-        """What has arrived, perhaps nothing yet. Raises Ended if nothing will."""
-        if self._unread:
-            return self._take()
-        if self._end is not None:
-            raise self._end
-        return b""
-
-    def _take(self) -> bytes:
-        unread = self._unread
-        if not unread:
-            return b""
-        data = unread[0] if len(unread) == 1 else b"".join(unread)
-        unread.clear()
-        self._unread_octets = 0
-        self._regulate()
-        return data
-
-    def _give_back(self, data: bytes) -> None:
-        if data:
-            self._unread.insert(0, data)
-            self._unread_octets += len(data)
-
-
-def _nowhere(data: bytes) -> None:
-    """Where the words of a connection go that has no wire."""

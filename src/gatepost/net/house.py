@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from gatepost.net.api import Peer
 from gatepost.net.loop import Watch
 from gatepost.net.timing import Timing
 
-if TYPE_CHECKING:
-    from gatepost.net.connection import Connection
+
+class Guest(Protocol):
+    """A `Connection`, as the hub sees it."""
+
+    counted: str
+    peer: Peer
+
+
+class Newcomer(Guest, Protocol):
+    """One that has not begun its dialog."""
+
+    def greet(self) -> None:
+        """The client had its `Timing.greeting_delay` to speak first."""
+
+    def refuse(self, reason: str) -> None:
+        """The client shall hear why it is not served, and nothing else."""
 
 
 class House(Protocol):
@@ -26,14 +41,14 @@ class House(Protocol):
     def next_id(self) -> str:
         """A new connection id."""
 
-    def admit(self, connection: Connection, address: str) -> None:
+    def admit(self, guest: Newcomer, address: str) -> None:
         """Welcomes or refuses a client whose address became known behind a proxy."""
 
-    def greet_later(self, connection: Connection) -> None:
+    def greet_later(self, guest: Newcomer) -> None:
         """Calls `greet` after `Timing.greeting_delay`."""
 
-    def failed(self, connection: Connection, error: Exception) -> None:
+    def failed(self, guest: Guest, error: Exception) -> None:
         """Tells of a bug."""
 
-    def left(self, connection: Connection) -> None:
+    def left(self, guest: Guest) -> None:
         """The connection is over."""

@@ -16,6 +16,7 @@ from gatepost.net.addresses import plain_address
 from gatepost.net.connection import Connection
 from gatepost.net.doors import ACCESS_DENIED
 from gatepost.net.entrance import Entrance
+from gatepost.net.house import Guest, Newcomer
 from gatepost.net.loop import watch_of
 from gatepost.net.outcome import Ended, Outcome
 from gatepost.net.tally import Tally
@@ -77,7 +78,7 @@ class Hub:
         self._closed = closed
         self._live: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._ungreeted: deque[tuple[float, Connection]] = deque()
+        self._ungreeted: deque[tuple[float, Newcomer]] = deque()
         self._greeter: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
         self._prefix = secrets.token_hex(3)
@@ -132,11 +133,11 @@ class Hub:
         self._live.add(connection)
         connection.begin(accepted)
 
-    def admit(self, connection: Connection, address: str) -> None:
+    def admit(self, guest: Newcomer, address: str) -> None:
         """The same for a client whose address became known behind a proxy."""
-        refused, connection.counted = self._admit(address)
+        refused, guest.counted = self._admit(address)
         if refused:
-            connection.refuse(refused)
+            guest.refuse(refused)
 
     def _admit(self, address: str) -> tuple[str, str]:
         """Why it is refused, and the address if it was counted."""
@@ -151,24 +152,24 @@ class Hub:
         self._courtesy -= 1
         return self._courtesy >= 0 and not self.full
 
-    def left(self, connection: Connection) -> None:
+    def left(self, guest: Guest) -> None:
         """To be called by every connection, once, when it is over."""
-        if connection.counted:
-            self._tally.disconnect(connection.counted)
-        self._live.discard(connection)
+        if guest.counted:
+            self._tally.disconnect(guest.counted)
+        self._live.discard(guest)
         if not self._live and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
-        self._closed(connection.peer.service)
+        self._closed(guest.peer.service)
         self._make_room()
 
     def _make_room(self) -> None:
         for acceptor in self.acceptors:
             acceptor.resume()
 
-    def greet_later(self, connection: Connection) -> None:
+    def greet_later(self, guest: Newcomer) -> None:
         """Calls `greet` after `Timing.greeting_delay`. One timer serves all: the delay is the same for everybody."""
         due = self.loop.time() + self.timing.greeting_delay
-        self._ungreeted.append((due, connection))
+        self._ungreeted.append((due, guest))
         if self._greeter is None:
             self._greeter = self.loop.call_at(due, self._greet)
 
@@ -180,9 +181,9 @@ class Hub:
         if waiting and self._greeter is None:
             self._greeter = self.loop.call_at(waiting[0][0], self._greet)
 
-    def failed(self, connection: Connection, error: Exception) -> None:
+    def failed(self, guest: Guest, error: Exception) -> None:
         """A bug in a session: for the loop's exception handler, with its traceback."""
-        text = f"connection {connection.peer.connection_id} ({connection.peer.service}) failed"
+        text = f"connection {guest.peer.connection_id} ({guest.peer.service}) failed"
         self.loop.call_exception_handler({"message": text, "exception": error})
 
     async def retire(self) -> None:
