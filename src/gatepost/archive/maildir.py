@@ -19,6 +19,7 @@ from gatepost.archive.item import Bad, Entry, Item, Place
 from gatepost.archive.tree import NOT_FOLLOWED, Found, Steps, Tree, key, links
 from gatepost.errors import AlreadyExistsError
 from gatepost.model import INBOX, Flag
+from gatepost.numbers import number
 
 _FLAGS: Final = {
     "D": Flag.DRAFT, "F": Flag.FLAGGED, "R": Flag.ANSWERED, "S": Flag.SEEN, "T": Flag.DELETED,
@@ -72,7 +73,7 @@ class _Folder:
 
     def _order(self, name: str) -> tuple[int, int, str]:
         known = self.known.get(uidl.base(name))
-        age = re.match(r"\d{1,18}", name)
+        age = re.match(r"[0-9]{1,18}", name)
         return known.uid if known and known.uid else _LATE, int(age[0]) if age else 0, name
 
     def _item(self, shown: str, place: str, entry: Found) -> Item:
@@ -94,9 +95,10 @@ class _Folder:
 def _read_keywords(text: str) -> dict[str, str]:
     found = {"P": _PASSED}
     for line in text.splitlines():
-        number, _, name = line.partition(" ")
-        if number.isdecimal() and int(number) < len(_KEYWORDS) and name:
-            found[_KEYWORDS[int(number)]] = name
+        digits, _, name = line.partition(" ")
+        position = number(digits, len(_KEYWORDS) - 1)
+        if position is not None and name:
+            found[_KEYWORDS[position]] = name
     return found
 
 

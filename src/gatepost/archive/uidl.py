@@ -11,11 +11,15 @@ from typing import Final
 
 from gatepost.mime.headers import fields
 from gatepost.mime.wire import Octets
+from gatepost.numbers import number
 
 _VALID: Final = re.compile(r"[!-~]{1,70}")
 _DOVECOT_HEAD: Final = re.compile(r"3 (?:[^ ]+ )*?V(\d+)|1 (\d+) \d+")
 _COURIER_LINE: Final = re.compile(r"(.+) \d+ (\d+):(\d+)(?::\d)?")
 _COURIER_ESCAPED: Final = re.compile(r"[^!#-&(-*,-~]")
+
+_LARGEST: Final = 0xFFFFFFFF
+"""UIDs and UIDVALIDITY have 32 bits (RFC 9051 §2.3.1.1): a line with more is damaged."""
 
 _HEADER: Final = 64 * 1024
 """Octets in which X-UIDL and status fields are looked for; mail programs put them at the end of a normal header."""
@@ -56,15 +60,16 @@ def dovecot(text: str) -> dict[str, Known]:
     found = _DOVECOT_HEAD.match(head)
     if found is None:
         return {}
-    uidvalidity = int(found[1] or found[2])
+    uidvalidity = number(found[1] or found[2], _LARGEST)
     known: dict[str, Known] = {}
     for line in lines:
-        number, _, rest = line.partition(" ")
+        digits, _, rest = line.partition(" ")
         more, _, name = f" {rest}".partition(" :") if found[1] else ("", "", rest)
-        if name and number.isdecimal():
+        uid = number(digits, _LARGEST)
+        if name and uid is not None:
             saved = next((one[1:] for one in more.split(" ") if one.startswith("P")), "")
-            uid = int(number)
-            known[base(name)] = Known(uid, valid(saved or f"{uid:08x}{uidvalidity:08x}"))
+            derived = "" if uidvalidity is None else f"{uid:08x}{uidvalidity:08x}"
+            known[base(name)] = Known(uid, valid(saved or derived))
     return known
 
 
@@ -76,9 +81,10 @@ def courier(text: str) -> dict[str, Known]:
     known: dict[str, Known] = {}
     for line in lines:
         found = _COURIER_LINE.fullmatch(line)
-        if found:
+        uid, uidvalidity = (number(found[place], _LARGEST) for place in (2, 3)) if found else (None, None)
+        if found and uid is not None and uidvalidity is not None:
             name = base(found[1])
-            known[name] = Known(int(found[2]), valid(_courier_uidl(name, int(found[2]), int(found[3]))))
+            known[name] = Known(uid, valid(_courier_uidl(name, uid, uidvalidity)))
     return known
 
 

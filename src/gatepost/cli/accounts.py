@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 from msgspec import UNSET
 
+from gatepost import bom
 from gatepost.cli import bulk, output
 from gatepost.cli.environment import Environment
 from gatepost.cli.values import iso_time, parse_size, show_quota, show_size, show_time
@@ -171,7 +172,7 @@ def _read_password(stdin: bool, generate: bool) -> str | None:
 
 def _line_of_stdin() -> str:
     try:
-        return sys.stdin.buffer.readline(LONGEST_LINE).decode().rstrip("\r\n")
+        return bom.first_line(sys.stdin.buffer.readline(LONGEST_LINE))
     except UnicodeDecodeError:
         output.fail("the password on standard input is not UTF-8", "Send it in UTF-8, or add --generate instead.")
 
@@ -321,7 +322,7 @@ def user_import(
 def _read_csv(file: Path) -> str:
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return data.decode("utf-8-sig")
+        return bom.text(data)
     except OSError as error:
         output.fail(f"{file} cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:

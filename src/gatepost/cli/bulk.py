@@ -1,10 +1,15 @@
-"""`gatepost user import`: users by the hundred from CSV. Every good line is done, every bad one is explained."""
+"""`gatepost user import`: users by the hundred from CSV. Every good line is done, every bad one is explained.
+
+RFC 4180, with whatever spreadsheets put between values. Blanks of a password belong to it (§2.4); no other column
+can begin or end with one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -16,10 +21,19 @@ from gatepost.errors import DomainError, InvalidValueError
 from gatepost.identity import admin
 from gatepost.identity.names import parse_alias
 from gatepost.model import DeletePolicy
+from gatepost.numbers import number
 from gatepost.store.api import Store
 
 COLUMNS: Final = ("login", "password", "quota", "aliases", "delete_policy", "hold_days")
 """Of the header, in any order; only `login` must be there. Aliases are separated by spaces."""
+
+_CALLED: Final = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "`|`"}
+"""What may stand between values. Spreadsheets write semicolons where a comma is the decimal point."""
+_SEP: Final = "sep="
+"""How a first line begins by which a file for Excel names what stands between its values."""
+
+_HEAD: Final = 4096
+"""Characters in which the header is looked for: all columns there are take a hundred."""
 
 AT_ONCE: Final = 16
 """Lines in work at a time: enough to share commits and keep every core hashing."""
@@ -53,16 +67,34 @@ class Row(Struct, frozen=True):
 
 def read_rows(text: str) -> list[Row]:
     """The lines after the header. Raises InvalidValueError for a header that cannot be used."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    delimiter = _delimiter(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = [column.strip().lower() for column in next(reader, [])]
+        header = _columns(next(reader, []))
+        if header and header[0].startswith(_SEP):
+            header = _columns(next(reader, []))
     except csv.Error as error:
-        raise InvalidValueError(f"line 1: {error}") from error
+        raise InvalidValueError(f"line {reader.line_num}: {error}") from error
     unknown = [column for column in header if column not in COLUMNS]
     if unknown or "login" not in header or len(set(header)) != len(header):
         wrong = f"unknown column {unknown[0]!r}" if unknown else "it must name each column once, and 'login'"
-        raise InvalidValueError(f"line 1 is not a usable header: {wrong}\nColumns there are: {', '.join(COLUMNS)}")
+        raise InvalidValueError(
+            f"line {max(reader.line_num, 1)} is not a usable header: {wrong}\n"
+            f"Columns there are: {', '.join(COLUMNS)}\n"
+            f"Between them stands a comma, a semicolon, a tab or `|`; here we took it to be {_CALLED[delimiter]}."
+        )
     return list(_rows(reader, header))
+
+
+def _columns(cells: Sequence[str]) -> list[str]:
+    return [column.strip().lower() for column in cells]
+
+
+def _delimiter(text: str) -> str:
+    """What stands between the header's columns: the one that makes the most of them known, a comma if none does."""
+    lines = re.split(r"[\r\n]+", text[:_HEAD], maxsplit=2)
+    header = lines[1] if lines[0].lower().startswith(_SEP) and len(lines) > 1 else lines[0]
+    return max(_CALLED, key=lambda one: sum(cell.strip(' "').lower() in COLUMNS for cell in header.split(one)))
 
 
 def _rows(reader: _Reader, header: Sequence[str]) -> Iterator[Row]:
@@ -76,9 +108,12 @@ def _rows(reader: _Reader, header: Sequence[str]) -> Iterator[Row]:
             yield Row(line, {}, f"this is not CSV: {error}")
             continue
         if len(cells) > len(header):
-            yield Row(line, {}, f"it has {len(cells)} values for {len(header)} columns; quote values that hold commas")
+            yield Row(
+                line, {}, f"it has {len(cells)} values for {len(header)} columns; quote values that hold the separator"
+            )
         elif any(cells):
-            yield Row(line, dict(zip(header, (cell.strip() for cell in cells), strict=False)))
+            pairs = zip(header, cells, strict=False)
+            yield Row(line, {column: cell if column == "password" else cell.strip() for column, cell in pairs})
 
 
 async def import_users(
@@ -135,6 +170,7 @@ def _policy(values: Mapping[str, str]) -> DeletePolicy | None:
 
 def _days(values: Mapping[str, str]) -> int | None:
     text = values.get("hold_days", "")
-    if text and not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 36500 and len(text) < 6):
+    days = number(text, 36500)
+    if text and not days:
         raise InvalidValueError(f"{text!r} is not a number of days: 1 to 36500")
-    return int(text) if text else None
+    return days

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
+from gatepost import bom
 from gatepost.errors import GatepostError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -314,7 +315,7 @@ def _from_descriptor(descriptor: int) -> str:
         octets = b""
         while (more := os.read(descriptor, _LONGEST_PASSWORD - len(octets))) and b"\n" not in more:
             octets += more
-        password = (octets + more).partition(b"\n")[0].removesuffix(b"\r").decode()
+        password = bom.first_line(octets + more)
     except OSError as error:
         raise InvalidValueError(
             f"file descriptor {descriptor} cannot be read: {error.strerror}\nOpen it: --password-fd 0 < FILE."

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
+from gatepost import bom
 from gatepost.cli import output
 from gatepost.doctor.knowledge import LANGUAGES, Book, Match, language_of, load, own_rules
 from gatepost.doctor.model import Confidence, Finding, Stage
@@ -72,7 +73,7 @@ def explain(
 def _message(text: str) -> str:
     """What is to be explained. Ends the command if there is nothing."""
     if text == "-":
-        text = "" if sys.stdin.isatty() else sys.stdin.buffer.read(_READ_LIMIT).decode("utf-8", "replace")
+        text = "" if sys.stdin.isatty() else bom.text(sys.stdin.buffer.read(_READ_LIMIT), "replace")
     if not text.strip():
         output.fail("there is no message to explain", 'Paste it in quotation marks: gatepost explain "TEXT"')
     return text

@@ -11,6 +11,7 @@ from typing import Final
 
 from gatepost.config.settings import ServiceSettings, Settings
 from gatepost.errors import InvalidValueError
+from gatepost.numbers import number
 from gatepost.ports import SERVICES, UNPRIVILEGED_OFFSET, Listener, Service
 
 PRIVILEGED_BELOW: Final = 1024
@@ -50,11 +51,11 @@ def listeners(service: Service, settings: ServiceSettings, *, privileged: bool) 
     except ValueError as error:
         raise InvalidValueError(str(error)) from None
     places += [(*split_place(place), True) for place in settings.listen]
-    for address, number, standard in places:
+    for address, port, standard in places:
         yield Listener(
             service,
             address,
-            number,
+            port,
             proxy_from=settings.proxy_from,
             client_ca=settings.client_ca,
             cleartext_login_from=settings.cleartext_login_from,
@@ -64,13 +65,13 @@ def listeners(service: Service, settings: ServiceSettings, *, privileged: bool) 
 
 def split_place(text: str) -> tuple[str, int]:
     """`192.0.2.1:995` or `[2001:db8::1]:995` as address and number. Raises InvalidValueError."""
-    host, _, number = text.rpartition(":")
+    host, _, digits = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     try:
-        address, port = ip_address(host[1:-1] if bracketed else host), int(number)
+        address, port = ip_address(host[1:-1] if bracketed else host), number(digits, 0xFFFF)
     except ValueError:
         raise InvalidValueError(f"`{text}` is not address:port") from None
-    if bracketed != (address.version == 6) or not number.isdecimal() or not 0 < port < 1 << 16:
+    if bracketed != (address.version == 6) or not port:
         raise InvalidValueError(f"`{text}` is not address:port")
     return str(address), port
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gatepost import bom
 from gatepost.config.check import check_system, check_values
 from gatepost.config.findings import Finding, errors
 from gatepost.config.locate import locate
@@ -87,7 +88,7 @@ def resolved(settings: Settings, base: Path) -> Settings:
 def _read(file: Path, findings: Findings) -> dict[str, Any]:
     """The TOML document; empty, with a finding, when it cannot be read."""
     try:
-        text = file.read_text("utf-8")
+        text = bom.document(file.read_bytes())
     except UnicodeDecodeError:
         findings.error((), "the file is not text in UTF-8", "Save it as UTF-8.")
     except OSError as error:

@@ -7,8 +7,9 @@ interrupted is simply started again, and neither a moved source nor changed flag
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -21,6 +22,8 @@ from gatepost.mime.wire import Octets, pieces
 from gatepost.model import INBOX
 from gatepost.store.api import Store
 from gatepost.store.commands import Deliver, Delivered, Target
+
+log: Final = logging.getLogger("gatepost.delivery")
 
 IN_FLIGHT: Final = 32
 """Deliveries that wait for the disk at a time: one sync then serves them all, and at most 8 MB is held."""
@@ -48,6 +51,11 @@ class Report:
         return self.imported + self.repeated + len(self.skipped)
 
 
+def _bug(error: Exception) -> str:
+    log.error("reading mail failed", exc_info=error)
+    return f"Gatepost failed on it, please report this bug ({type(error).__name__}: {str(error)[:200]})"
+
+
 class Importer:
     """Takes sources into one account."""
 
@@ -71,7 +79,7 @@ class Importer:
         Raises StoreFullError, StoreUnavailableError, StoreCorruptError: run it again when that is mended.
         """
         try:
-            for one in source:
+            for one in self._all_of(source):
                 await self._take(one)
                 progress(self.report)
             while self._waiting:
@@ -83,6 +91,18 @@ class Importer:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return self.report
+
+    def _all_of(self, source: Source) -> Iterator[Item | Bad]:
+        """The source; a bug of ours in reading it ends it there, but what came before is imported and reported."""
+        last = ""
+        try:
+            for one in source:
+                yield one
+                last = one.key
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- see above
+            yield Bad(f"whatever follows {last}" if last else "all of it", _bug(error))
 
     async def _take(self, one: Item | Bad) -> None:
         if isinstance(one, Bad):
@@ -96,6 +116,8 @@ class Importer:
             raise
         except (DomainError, OSError) as error:
             self._skip(one, error)
+        except Exception as error:  # noqa: BLE001 -- one strange message must not stop the others
+            self.report.skipped.append(Bad(one.key, _bug(error)))
         else:
             self._waiting.append((one, asyncio.ensure_future(self._store.execute(delivery))))
             await asyncio.sleep(0)  # it begins now, while the next message is read
@@ -136,6 +158,9 @@ class Importer:
             raise
         except DomainError as error:
             self._skip(item, error)
+            return
+        except Exception as error:  # noqa: BLE001 -- as in `_take`
+            self.report.skipped.append(Bad(item.key, _bug(error)))
             return
         if delivered.repeated:
             self.report.repeated += 1

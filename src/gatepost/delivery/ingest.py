@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Iterator
@@ -12,11 +13,13 @@ from tempfile import TemporaryFile
 from typing import Final
 
 from gatepost.errors import InvalidValueError
-from gatepost.mime.ingest import ingest
+from gatepost.mime.ingest import Ingested, ingest, undescribed
 from gatepost.mime.wire import CRLF, MIXED, Octets, canonical, line_ends, pieces, to_wire
 from gatepost.model import CHUNK, make_id
 from gatepost.store.api import Store
 from gatepost.store.commands import Inline, NewEmail, StageChunk, Staged
+
+log: Final = logging.getLogger("gatepost.delivery")
 
 IN_MEMORY: Final = 8 * 1024 * 1024
 """Octets up to which a new wire form is made in memory; a larger one goes through a temporary file."""
@@ -45,7 +48,7 @@ async def prepare(store: Store, source: Octets, *, received: int, most: int) -> 
     check_size(len(source), most)
     with _wire_form(source) as (wire, ends):
         check_size(len(wire), most)
-        known = ingest(wire)
+        known = _described(wire)
         return NewEmail(
             body=await _body(store, wire),
             received=received,
@@ -58,6 +61,15 @@ async def prepare(store: Store, source: Octets, *, received: int, most: int) -> 
             original=await _body(store, source) if ends == MIXED else None,
             preview=known.preview,
         )
+
+
+def _described(wire: Octets) -> Ingested:
+    """A message comes in even if a bug of ours stops us from reading it: whoever gets it can still fetch it."""
+    try:
+        return ingest(wire)
+    except Exception:
+        log.exception("a message of %d octets was stored without a description: please report this bug", len(wire))
+        return undescribed(wire)
 
 
 @contextmanager

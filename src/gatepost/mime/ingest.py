@@ -11,7 +11,7 @@ from gatepost.mime import downgrade
 from gatepost.mime.headers import header_end
 from gatepost.mime.parameters import parameter
 from gatepost.mime.scan import scan
-from gatepost.mime.structure import Parsed, Part, leaves, pack
+from gatepost.mime.structure import Envelope, Parsed, Part, leaves, pack
 from gatepost.mime.text import preview, window
 from gatepost.mime.wire import Octets
 
@@ -39,6 +39,14 @@ def ingest(wire: Octets) -> Ingested:
     parsed = _parse(wire, end)
     size = 0 if end > downgrade.HEADER_OCTETS else downgrade.ascii_size(wire[:end], len(wire))
     return Ingested(end, pack(parsed), parsed.message_id, parsed.references, size, parsed.preview)
+
+
+def undescribed(wire: Octets) -> Ingested:
+    """What can be said of any octets at all: one part that is no text. For a message on which `ingest` fails."""
+    end = header_end(wire)
+    body = Part(0, end, len(wire), 0, b"application", b"octet-stream", encoding=b"binary")
+    parsed = Parsed(Envelope(), body)
+    return Ingested(end, pack(parsed), "", (), 0, "")
 
 
 def parse(wire: Octets) -> Parsed:

@@ -21,6 +21,8 @@ HTML_OCTETS: Final = 8 * 1024
 
 _INVISIBLE: Final = re.compile(r"(?is)<(style|script|head|title)\b.*?(?:</\1[^>]*+>?|\Z)|<!--.*?(?:-->|\Z)")
 _TAG: Final = re.compile(r"<[^>]*+>?")
+_NO_CHARACTER: Final = re.compile(r"&#(?:[0-9]{9,}+|[xX][0-9a-fA-F]{9,}+);?")
+"""A reference to a number that no character has: `html.unescape` would make a number of however many digits."""
 
 
 def window(subtype: bytes) -> int:
@@ -32,7 +34,7 @@ def preview(data: bytes, encoding: bytes, charset: bytes, subtype: bytes) -> str
     """The first characters of a text part, of which `data` is the beginning."""
     text = decode(content(data, encoding), charset.decode("ascii", "replace"))
     if subtype == b"html":
-        text = html.unescape(_TAG.sub(" ", _INVISIBLE.sub(" ", text)))
+        text = html.unescape(_NO_CHARACTER.sub("\ufffd", _TAG.sub(" ", _INVISIBLE.sub(" ", text))))
     return clean(text, PREVIEW)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from gatepost.errors import PeerError
+from gatepost.numbers import number
 
 SIGNATURE: Final = b"\r\n\r\n\x00\r\nQUIT\n"
 """§2.2; cannot be the start of version 1."""
@@ -83,9 +84,10 @@ def _plain(address: IPv4Address | IPv6Address) -> str:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+    port = number(text, 0xFFFF) if len(text) <= 5 else None
+    if port is None:
         raise ProxyError("the PROXY line has no valid port")
-    return int(text)
+    return port
 
 
 def _version_2(data: bytes) -> Header | None:

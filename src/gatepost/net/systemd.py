@@ -14,8 +14,13 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Final
 
+from gatepost.numbers import number
+
 FIRST_DESCRIPTOR: Final = 3
 """SD_LISTEN_FDS_START."""
+
+_MOST_SOCKETS: Final = 4096
+"""Descriptors that a variable may claim: more than any unit lists."""
 
 
 def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[socket.socket]:
@@ -25,10 +30,11 @@ def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[socke
     looked at: address and number say which rows of the port table a socket serves.
     """
     given = {key: environ.pop(key, "") for key in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
-    if given["LISTEN_PID"] != str(pid) or not given["LISTEN_FDS"].isdigit():
+    count = number(given["LISTEN_FDS"], _MOST_SOCKETS)
+    if given["LISTEN_PID"] != str(pid) or count is None:
         return []
     found = []
-    for position in range(int(given["LISTEN_FDS"])):
+    for position in range(count):
         descriptor = FIRST_DESCRIPTOR + position
         os.set_inheritable(descriptor, False)
         opened = socket.socket(fileno=descriptor)
@@ -54,7 +60,7 @@ class Notifier:
             self._socket.setblocking(False)
         microseconds = environ.pop("WATCHDOG_USEC", "")
         environ.pop("WATCHDOG_PID", None)
-        self.watchdog_seconds = int(microseconds) / 1_000_000 if microseconds.isdigit() else 0.0
+        self.watchdog_seconds = (number(microseconds, 1 << 63) or 0) / 1_000_000
         """A sign of life is due at least this often; 0: none asked for."""
 
     def ready(self, status: str) -> None:

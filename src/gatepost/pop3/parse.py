@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gatepost.errors import PeerError
+from gatepost.numbers import number
 from gatepost.pop3 import texts
 from gatepost.pop3.commands import (
     LISTING_VERBS,
@@ -37,6 +38,10 @@ _HTTP = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"CO
 _HTTP_FIELDS = frozenset({b"HOST:", b"USER-AGENT:", b"ACCEPT:", b"CONTENT-TYPE:", b"CONTENT-LENGTH:", b"ORIGIN:"})
 _SMTP = frozenset({b"EHLO", b"HELO", b"LHLO", b"MAIL", b"RCPT"})
 _IMAP = frozenset({b"LOGIN", b"CAPABILITY", b"AUTHENTICATE", b"STARTTLS", b"SELECT", b"ID", b"LOGOUT", b"NOOP"})
+
+
+_MOST: Final = (1 << 64) - 1
+"""More messages than any maildrop has, and more lines than any message."""
 
 
 class NotAReplyError(PeerError):
@@ -81,7 +86,13 @@ def _number(rest: bytes) -> int:
         rest = rest.strip(b" ")
         if not rest.isdigit():
             raise RefusedError(texts.NEEDS_NUMBER)
-    return int(rest)
+    return _value(rest)
+
+
+def _value(digits: bytes) -> int:
+    """What is more than any maildrop holds, and any message has lines, stays so."""
+    value = number(digits, _MOST)
+    return _MOST if value is None else value
 
 
 def _numbered(kind: Callable[[int], Command]) -> Callable[[bytes], Command]:
@@ -97,7 +108,7 @@ def _top(rest: bytes) -> Command:
     words = rest.split()
     if len(words) != 2 or not words[0].isdigit() or not words[1].isdigit():
         raise RefusedError(texts.NEEDS_LINES)
-    return Top(int(words[0]), int(words[1]))
+    return Top(_value(words[0]), _value(words[1]))
 
 
 def _text(octets: bytes) -> str:

@@ -5,6 +5,7 @@ The driver in `gatepost.net` owns the socket and calls the methods; `gatepost.ne
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Coroutine, Mapping
 from math import ceil
 from typing import Any, Final
@@ -15,9 +16,11 @@ from gatepost.pop3 import texts
 from gatepost.pop3.authorization import Authorization
 from gatepost.pop3.context import NOT_OPEN, Context, Record, Talk, TraceSink
 from gatepost.pop3.grammar import PENDING
-from gatepost.pop3.machine import CLOSED, SECURING, TRANSACTION, Event, Machine, Shown
+from gatepost.pop3.machine import CLOSED, EXCHANGE, SECURING, TRANSACTION, Event, Machine, Shown
 from gatepost.pop3.stage import Stage, Waiting
 from gatepost.pop3.transaction import Transaction
+
+log: Final = logging.getLogger("gatepost.pop3")
 
 TURN: Final = 500
 """Commands of one client before others get their turn: some 5 ms of them."""
@@ -93,6 +96,9 @@ class Pop3Session:
             outcome = self._stage.handlers[type(event)](self._stage, event)
         except (DomainError, PeerError) as error:
             return machine.voice.failure(error)
+        except Exception as error:  # noqa: BLE001 -- one strange message costs its command, and not the whole session
+            self._failed(type(event).__name__, error)
+            return None
         if isinstance(outcome, bytes):
             return outcome
         if isinstance(outcome, Stage):
@@ -107,9 +113,24 @@ class Pop3Session:
                 self._stage = await work or self._stage
             except (DomainError, PeerError) as error:
                 self._machine.send(self._machine.voice.failure(error))
+            except ConnectionError:
+                raise
+            except Exception as error:  # noqa: BLE001 -- as in `_reply`
+                self._failed(getattr(work, "__qualname__", ""), error)
             if self._machine.pending >= PENDING:
                 await self._breathe()
             work = self._next()
+
+    def _failed(self, command: str, error: Exception) -> None:
+        """Tells the client that a bug of ours stopped its command; the log gets the traceback."""
+        machine, login = self._machine, self._record.login
+        who = login.account.login if login else ""
+        place = (command, self._peer.connection_id, who)
+        log.error("a POP3 command failed: %s (connection %s, user %s)", *place, exc_info=error)
+        if machine.state is EXCHANGE:
+            machine.unnamed()  # the client takes the -ERR for the end of its AUTH
+        if machine.state is not CLOSED:
+            machine.send(machine.voice.err(texts.TROUBLE))
 
     async def _breathe(self) -> Stage | None:
         """Who reads as fast as we write would never let go of the worker."""

@@ -147,6 +147,10 @@ class Transaction(Stage):
         except (DomainError, PeerError) as error:
             talk.record.ended("error", str(error))
             talk.machine.close(talk.voice.failure(error))
+        except Exception as error:
+            talk.record.ended("error", repr(error))
+            talk.machine.close(talk.voice.err(texts.TROUBLE))
+            raise
         else:
             self._say_goodbye()
         finally:
@@ -183,7 +187,7 @@ class Transaction(Stage):
         talk = self._talk
         talk.machine.send(status)
         for start in range(0, len(self._drop), SLICE):
-            talk.machine.send(lines(start))
+            talk.machine.send(lines(start))  # pure arithmetic: nothing that could fail half way
             await talk.flow.flush()
             await talk.context.pause(0)
         talk.machine.send(END)
@@ -235,9 +239,14 @@ class Transaction(Stage):
                 if talk.machine.pending >= PENDING:
                     await talk.flow.flush()
                 piece = await source.read()
-        except DomainError as error:  # only a connection that ends without the final dot tells the client now
-            talk.record.ended("error", str(error))
+        except ConnectionError:
+            raise
+        except Exception as error:
+            # Only a connection that ends without the final dot tells the client now.
+            talk.record.ended("error", str(error) or type(error).__name__)
             talk.machine.close()
+            if not isinstance(error, DomainError):
+                raise
             return
         talk.machine.send_body(stuffer.end())
 

@@ -9,6 +9,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Final
 
+from gatepost.numbers import number
 from gatepost.sasl.prepare import opaque_string, unescape_name
 from gatepost.sasl.steps import SaslError, ScramKeys
 
@@ -172,12 +173,13 @@ def parse_server_first(text: str) -> ServerFirst:
     fields = text.split(",")
     if len(fields) < 3 or fields[0].startswith("m="):
         raise SaslError("the server's first SCRAM message is not: nonce, salt, iteration count")
-    count = attribute(fields[2], "i")
-    if not (count.isascii() and count.isdigit() and len(count) < 10) or count.startswith("0"):
+    digits = attribute(fields[2], "i")
+    count = None if digits.startswith("0") else number(digits, 999_999_999)
+    if count is None:
         raise SaslError("the server's SCRAM iteration count is not a number")
-    if not MIN_ITERATIONS <= int(count) <= MAX_ITERATIONS:
+    if not MIN_ITERATIONS <= count <= MAX_ITERATIONS:
         raise SaslError(f"the server's SCRAM iteration count is not within {MIN_ITERATIONS} to {MAX_ITERATIONS}")
     salt = decode64(attribute(fields[1], "s"))
     if len(salt) < MIN_SALT:
         raise SaslError(f"the server's SCRAM salt has less than {MIN_SALT} octets")
-    return ServerFirst(checked_nonce(attribute(fields[0], "r")), salt, int(count))
+    return ServerFirst(checked_nonce(attribute(fields[0], "r")), salt, count)

@@ -138,3 +138,9 @@ def test_nothing_is_overwritten(tmp_path) -> None:
         writer.begin(Place(name, 1, 1))
         with pytest.raises(AlreadyExistsError, match="choose a new directory"):
             MaildirWriter(tmp_path / "out").begin(Place(name, 1, 1))
+
+
+def test_keywords_with_numbers_that_are_none(tmp_path) -> None:
+    put(tmp_path, "cur/1.a:2,ab")
+    (tmp_path / "dovecot-keywords").write_text(f"{'1' * 5000} huge\n\u00b2 small\n0 one\n26 beyond\n")
+    assert [item.keywords for item in items(tmp_path)] == [("one",)]

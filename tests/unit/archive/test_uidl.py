@@ -70,3 +70,16 @@ def test_x_uidl(data: bytes, uidl: str | None) -> None:
 
 def test_the_last_field_counts() -> None:
     assert header_fields(b"Status: R\nStatus: O\n\n") == {b"status": b"O"}
+
+
+HUGE = "1" * 5000
+
+
+@pytest.mark.parametrize("digits", [HUGE, "\u00b2", "\u0661", "-1", "4294967296"])
+def test_numbers_that_are_none_cost_only_their_line(digits: str) -> None:
+    assert dovecot(f"3 V7 N9\n{digits} :a\n2 :b\n") == {"b": Known(2, "0000000200000007")}
+    assert courier(f"/3 9 1\na 1 {digits}:7\nb 1 1:{digits}\nc 1 5:7\n") == {"c": Known(5, "UID5-7")}
+
+
+def test_a_list_without_a_usable_uidvalidity_keeps_what_it_says_itself() -> None:
+    assert dovecot(f"3 V{HUGE} N9\n1 Pmine :a\n2 :b\n") == {"a": Known(1, "mine"), "b": Known(2, None)}

@@ -13,7 +13,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from gatepost import bom
 from gatepost.cli import accounts
+from gatepost.cli.bulk import read_rows
 from gatepost.cli.main import build
 from gatepost.identity import passwords
 from gatepost.identity.passwords import argon2_fits, find_app
@@ -309,6 +311,26 @@ def test_a_file_is_imported(house: House, tmp_path: Path) -> None:
 )
 def test_files_that_cannot_be_used(house: House, data: bytes, text: str) -> None:
     assert text in house.bad("user", "import", "-", stdin=data)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("first", ["", "sep="])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_of_every_spreadsheet(delimiter: str, first: str, end: str, encoding: str) -> None:
+    lines = [[first + delimiter]] if first else []
+    lines += [["login", "password", "quota"], ["bob", '"a""b;,|\t c"', " 1G "], ["eve", "  blank ", ""]]
+    text = end.join([*(delimiter.join(cells) for cells in lines), ""])
+    rows = read_rows(bom.text(text.encode(encoding)))
+    assert [dict(row.values) for row in rows] == [
+        {"login": "bob", "password": 'a"b;,|\t c', "quota": "1G"},
+        {"login": "eve", "password": "  blank ", "quota": ""},
+    ]
+
+
+def test_a_header_that_fits_nothing_names_what_may_stand_between(house: House) -> None:
+    error = house.bad("user", "import", "-", stdin="login:password\n")
+    assert "a comma, a semicolon, a tab or `|`; here we took it to be a comma" in error
 
 
 def test_a_file_that_is_not_there(house: House) -> None:

@@ -256,3 +256,12 @@ class TestThisMachine:
         (tmp_path / "data").chmod(0o755)
         finding = one(check("[server]\ndata = 'data'", system=True))
         assert (finding.severity, finding.fix) == (Severity.WARNING, f"chmod 700 {tmp_path}/data")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_of_windows_is_read(tmp_path, encoding):
+    file = tmp_path / "gatepost.toml"
+    file.write_bytes('# größer\r\n[server]\r\nhostname = "mail.example.com"\r\nwrong = 1\r\n'.encode(encoding))
+    checked = examine(file, system=False)
+    assert checked.settings.server.hostname == "mail.example.com"
+    assert [each.line for each in checked.findings if each.line] == [4]

@@ -9,6 +9,7 @@ import pytest
 from gatepost.delivery import ingest
 from gatepost.delivery.ingest import MessageTooLargeError, prepare
 from gatepost.errors import InvalidValueError
+from gatepost.mime.structure import unpack
 from gatepost.mime.wire import Octets
 from gatepost.model import CHUNK
 from gatepost.store.commands import Inline, NewEmail, StageChunk, Staged
@@ -71,3 +72,16 @@ def test_limits() -> None:
         prepared(b"A: b\n\n", most=7)
     with pytest.raises(InvalidValueError, match="empty"):
         prepared(b"")
+
+
+def test_a_message_that_cannot_be_read_is_stored_all_the_same(monkeypatch, caplog) -> None:
+    def fail(_: Octets) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(ingest, "ingest", fail)
+    email, _ = prepared(b"Subject: a\n\nb\n")
+    assert email.body == Inline(b"Subject: a\r\n\r\nb\r\n")
+    assert email.header_octets == 14
+    part = unpack(email.structure).body
+    assert (part.type, part.body, part.end) == (b"application", 14, 17)
+    assert "please report" in caplog.text

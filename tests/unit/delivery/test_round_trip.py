@@ -348,3 +348,38 @@ def test_a_date_that_cannot_be_right_stops_nothing(tmp_path: Path, year: bytes, 
         assert (await give(store, account, tmp_path / "out", Format.MBOX)).messages == 1
 
     run(work)
+
+
+def test_a_bug_in_reading_one_message_stops_no_other(tmp_path: Path) -> None:
+    @contextmanager
+    def buggy() -> Iterator[bytes]:
+        raise ValueError("no number")
+        yield b""
+
+    @contextmanager
+    def fine() -> Iterator[bytes]:
+        yield b"fine\n"
+
+    def source() -> Iterator[Item]:
+        yield Item("buggy", "", 0, 5, buggy)
+        yield Item("good", "", 0, 5, fine)
+        raise KeyError("a bug of the source")
+
+    async def work(store: Refusing, account: int) -> None:
+        report = await Importer(store, account, most=100).run(source())
+        assert report.imported == 1
+        assert [bad.key for bad in report.skipped] == ["buggy", "whatever follows good"]
+        assert "please report this bug (ValueError: no number)" in report.skipped[0].reason
+
+    run(work)
+
+
+def test_a_bug_in_the_store_stops_no_other(tmp_path: Path) -> None:
+    maildir(tmp_path / "in", [b"one\n", b"two\n"])
+
+    async def work(store: Refusing, account: int) -> None:
+        store.after, store.error = 1, TypeError("bug")
+        report = await take(store, account, tmp_path / "in", Format.MAILDIR)
+        assert (report.imported, len(report.skipped)) == (1, 1)
+
+    run(work)

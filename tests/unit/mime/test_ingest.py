@@ -5,7 +5,7 @@ import pytest
 from gatepost.mime import downgrade
 from gatepost.mime.downgrade import surrogate
 from gatepost.mime.headers import header_end
-from gatepost.mime.ingest import REFERENCES, ingest, parse
+from gatepost.mime.ingest import REFERENCES, ingest, parse, undescribed
 from gatepost.mime.structure import unpack
 
 PLAIN = b"From: a@x\r\nMessage-ID: junk <m@x> more\r\nReferences: <a@x> <b@x> <a@x>\r\n\r\nHello there\r\n"
@@ -77,3 +77,10 @@ CALENDAR = b"Content-Type: text/calendar\r\n\r\nxx"
 )
 def test_the_preview_is_of_the_first_readable_part(data: bytes, preview: str) -> None:
     assert parse(data).preview == preview
+
+
+def test_any_octets_can_be_kept_without_a_description() -> None:
+    kept = undescribed(b"Subject: a\r\n\r\nbody")
+    part = unpack(kept.structure).body
+    assert (kept.header_octets, part.header, part.body, part.end) == (14, 0, 14, 18)
+    assert (part.type, part.subtype, part.lines) == (b"application", b"octet-stream", 0)

@@ -20,6 +20,8 @@ from gatepost.mime.text import HTML_OCTETS, PLAIN_OCTETS, PREVIEW, content, prev
         (b"<script>never closed", b"7bit", b"", b"html", ""),
         (b"a<!-- never closed", b"7bit", b"", b"html", "a"),
         (b"a <b", b"7bit", b"", b"html", "a"),
+        (b"a&#65;&#x42; &#0065;", b"7bit", b"", b"html", "aAB A"),
+        (b"a&#" + b"1" * 4301 + b";b&#X" + b"f" * 5000, b"7bit", b"", b"html", "a\ufffdb\ufffd"),
     ],
 )
 def test_preview(data: bytes, encoding: bytes, charset: bytes, subtype: bytes, text: str) -> None:

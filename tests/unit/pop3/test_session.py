@@ -718,3 +718,67 @@ def test_tls_is_asked_for_after_stls():
         assert flow.collect() == b""
 
     play(story)
+
+
+# -- A bug of ours
+
+
+def test_a_bug_costs_its_command_and_not_the_session(caplog):
+    async def story(house):
+        def fail(*_, **__):
+            raise ValueError("a strange message")
+
+        connection = await house.log_in()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(house.store, "at_hand", fail)
+            answer = await house.say(connection, b"RETR 1\r\nNOOP\r\n")
+            assert answer.startswith(b"-ERR [SYS/TEMP] the server could not do this now")
+            assert answer.endswith(b"+OK still here\r\n")
+        house.store.chunk_failures = {(1, 0): ValueError("a strange message")}
+        answer = await house.say(connection, b"TOP 1 0\r\nRETR 2\r\n")
+        assert answer.startswith(b"-ERR [SYS/TEMP] ")
+        assert b"Subject: dots" in answer
+        assert house.locks.held
+        assert [record.exc_info[0] for record in caplog.records] == [ValueError] * 2
+        assert f"user {LOGIN}" in caplog.text
+
+    play(story)
+
+
+def test_a_bug_in_the_midst_of_a_message_ends_the_connection():
+    async def story(house):
+        session, _ = connection = await house.log_in()
+        house.store.chunk_failures = {(1, 1): ValueError("a strange message")}
+        answer = await house.say(connection, b"RETR 1\r\nNOOP\r\n")
+        assert answer.startswith(b"+OK ")
+        assert b"-ERR" not in answer
+        assert session.finished
+
+    play(story, House([BIG]))
+
+
+def test_a_bug_in_quit_deletes_nothing_and_ends_the_session():
+    async def story(house):
+        session, _ = connection = await house.log_in()
+        house.store.failures = [ValueError("bug")]
+        answer = await house.say(connection, b"DELE 1\r\nQUIT\r\n")
+        assert answer.splitlines()[-1].startswith(b"-ERR [SYS/TEMP] ")
+        assert session.finished
+        assert not house.locks.held
+
+    play(story)
+
+
+def test_a_bug_within_auth_ends_the_exchange():
+    async def story(house):
+        async def fail(*_):
+            raise ValueError("bug")
+
+        connection = await house.connect()
+        await house.say(connection, b"AUTH PLAIN\r\n")
+        connection[0]._stage._dialog.respond = fail
+        answer = await house.say(connection, b"AGEAYg==\r\nCAPA\r\n")
+        assert answer.startswith(b"-ERR [SYS/TEMP] ")
+        assert b"+OK this is what" in answer
+
+    play(story)

@@ -22,6 +22,7 @@ from gatepost.doctor.judge.words import best_match
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Status
 from gatepost.doctor.tongues.speech import Speech, refuses, speech
+from gatepost.numbers import number
 from gatepost.ports import TlsMode
 
 SMALL_SIZE: Final = 25 * 1024 * 1024
@@ -93,9 +94,10 @@ def _pop3(known: Capabilities, write: Pen) -> tuple[Finding, ...]:
 def _size(known: Capabilities, write: Pen) -> tuple[Finding, ...]:
     """The limit for one message (RFC 1870 §4); 0 is none."""
     given = next((item[5:].strip() for item in known.items if item.startswith("SIZE ")), "")
-    if not given.isdecimal() or not 0 < int(given[:20]) < SMALL_SIZE:
+    size = number(given, SMALL_SIZE - 1)
+    if not size:
         return ()
-    return (write("G18", f"SIZE {given}", size=f"{int(given[:20]) / 1024 / 1024:.1f} MB"),)
+    return (write("G18", f"SIZE {given}", size=f"{size / 1024 / 1024:.1f} MB"),)
 
 
 def _logins(contact: Contact, write: Pen) -> tuple[Finding, ...]:

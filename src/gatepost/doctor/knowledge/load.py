@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gatepost import bom
 from gatepost.doctor.knowledge.book import Book
 from gatepost.doctor.knowledge.check import Mistake, checked_row
 from gatepost.doctor.knowledge.row import KnowledgeError, Provider, Row
@@ -132,4 +133,4 @@ def _own_document(file: Path, mistakes: list[Mistake]) -> dict[str, Any]:
 
 
 def _document(file: Path) -> dict[str, Any]:
-    return tomllib.loads(file.read_text("utf-8"))
+    return tomllib.loads(bom.document(file.read_bytes()))

@@ -12,6 +12,7 @@ from defusedxml import DefusedXmlException, ElementTree  # type: ignore[import-u
 from gatepost.doctor.facts import Source
 from gatepost.doctor.model import Target
 from gatepost.doctor.names.spelling import BadNameError, ascii_name
+from gatepost.numbers import number
 from gatepost.ports import BY_NAME
 
 IMPLICIT: Final = {"imap": "imaps", "pop3": "pop3s", "smtp": "submissions"}
@@ -80,12 +81,12 @@ def _server(element: Any, domain: str, address: str, source: Source) -> tuple[Ta
         host = ascii_name(expand(_text(element, "hostname"), domain, address))
     except BadNameError:
         return None
-    port = _text(element, "port") or str(BY_NAME[service].port)
-    if not port.isdecimal() or not 0 < int(port) < 65536:
+    port = number(_text(element, "port") or str(BY_NAME[service].port), 0xFFFF)
+    if not port:
         return None
     username = expand(_text(element, "username"), domain, address)
     known = username if len(username) <= LONGEST and username.isprintable() else ""
-    target = Target(BY_NAME[service], host, int(port), source, known, _authentication(element))
+    target = Target(BY_NAME[service], host, port, source, known, _authentication(element))
     return target, socket != "plain"
 
 

@@ -20,6 +20,7 @@ from gatepost.doctor.facts import Outcome
 from gatepost.doctor.look.trust import verifying
 from gatepost.doctor.names.resolver import Resolver
 from gatepost.doctor.names.spelling import BadNameError, ascii_name, literal
+from gatepost.numbers import number
 
 LARGEST: Final = 256 * 1024
 """Octets of a body, and of anything else that is read at once."""
@@ -199,14 +200,17 @@ async def _head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
     if not version.startswith("HTTP/1."):
         raise ValueError(version)
     fields = (line.partition(":") for line in lines)
-    return int(status), {name.strip().lower(): value.strip() for name, _, value in fields}
+    code = number(status, 999)
+    if code is None:
+        raise ValueError(status)
+    return code, {name.strip().lower(): value.strip() for name, _, value in fields}
 
 
 async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
     if "chunked" in headers.get("transfer-encoding", "").lower():
         return await _chunks(reader)
     if "content-length" in headers:
-        return await reader.readexactly(_bounded(int(headers["content-length"])))
+        return await reader.readexactly(_bounded(number(headers["content-length"], LARGEST)))
     pieces: list[bytes] = []
     while piece := await reader.read(LARGEST):
         pieces.append(piece)
@@ -217,13 +221,14 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
     """RFC 9112 §7.1; trailers are left lying."""
     body = bytearray()
-    while size := int((await reader.readuntil(b"\n")).partition(b";")[0], 16):
+    while size := _bounded(number((await reader.readuntil(b"\n")).partition(b";")[0].strip(), LARGEST, 16)):
         _bounded(len(body) + size)
         body += (await reader.readexactly(size + 2))[:size]
     return bytes(body)
 
 
-def _bounded(size: int) -> int:
-    if not 0 <= size <= LARGEST:
+def _bounded(size: int | None) -> int:
+    """Raises _OddAnswerError for more than we read, and for what is no number."""
+    if size is None or size > LARGEST:
         raise _OddAnswerError(f"the answer is longer than {LARGEST // 1024} kB")
     return size

@@ -22,6 +22,7 @@ from msgspec import structs
 from gatepost.doctor.facts import Lookup, Outcome
 from gatepost.doctor.names.hosts_file import HostsFile
 from gatepost.doctor.names.spelling import BadNameError, ascii_name, literal
+from gatepost.numbers import number
 
 PUBLIC: Final = ("9.9.9.9", "1.1.1.1", "8.8.8.8")
 """Resolvers of Quad9, Cloudflare and Google: for second opinions."""
@@ -212,9 +213,10 @@ def _server(text: str) -> tuple[str, int]:
     if literal(text):
         return text.strip("[]"), 53
     host, _, port = text.rpartition(":")
-    if not literal(host) or not port.isdecimal() or not 0 < int(port) < 65536:
+    value = number(port, 0xFFFF)
+    if not literal(host) or not value:
         raise BadNameError(f"{text!a} is no name server: give an IP address, or address:port ([address]:port for IPv6)")
-    return host.strip("[]"), int(port)
+    return host.strip("[]"), value
 
 
 def _reverse(name: str) -> str:

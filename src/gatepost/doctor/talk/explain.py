@@ -8,12 +8,15 @@ from typing import Final
 from gatepost.doctor.talk import meanings
 from gatepost.doctor.tongues.sasl import challenged
 from gatepost.doctor.tongues.words import readable
+from gatepost.numbers import number
 
 _BRACKETS: Final = re.compile(r"(?:-ERR|\S+ (?:OK|NO|BAD|BYE|PREAUTH)) \[([A-Z0-9/-]+)", re.IGNORECASE)
 _SMTP: Final = re.compile(r"([0-9]{3})(?:[ -](?:([245])\.(\d{1,3}\.\d{1,3})\b)?|$)")
 _COUNTED: Final = re.compile(r"\* ([0-9]{1,15}) (EXISTS|RECENT|EXPUNGE)$", re.IGNORECASE)
 _NUMBERS: Final = re.compile(r"\+OK ([0-9]{1,15}) ([0-9]{1,15})\b")
 _CAPABILITIES: Final = re.compile(r"\* CAPABILITY (.*)$", re.IGNORECASE)
+_MOST_OCTETS: Final = 10**20 - 1
+"""RFC 1870 §4: SIZE has up to 20 digits."""
 _CHALLENGE_LIMIT: Final = 300
 """Characters of a challenge that are shown."""
 
@@ -83,8 +86,8 @@ def capability(protocol: str, item: str) -> str:
         return _mechanism(name[5:])
     if arguments and name in ("SASL", "AUTH"):
         return "; ".join(f"{each}: {_mechanism(each)}" for each in arguments.split() if _mechanism(each))
-    if protocol == "smtp" and name == "SIZE" and arguments.isdecimal() and arguments.isascii():
-        return f"takes messages up to {int(arguments):,} octets" if int(arguments) else "no limit is told"
+    if protocol == "smtp" and name == "SIZE" and (size := number(arguments, _MOST_OCTETS)) is not None:
+        return f"takes messages up to {size:,} octets" if size else "no limit is told"
     return meanings.CAPABILITIES[protocol].get(name, "")
 
 

@@ -11,6 +11,7 @@ from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Status
 from gatepost.doctor.own.facts import Host, Name, Published
 from gatepost.doctor.own.judge.doors import is_public
+from gatepost.numbers import number
 from gatepost.ports import BY_NAME
 
 _SILENT: Final = (Outcome.SERVFAIL, Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.LOOP)
@@ -139,7 +140,7 @@ def _service(domain: str, service: str, lookup: Lookup, host: Host, book: Book) 
 def _port(record: str) -> int:
     """Of `priority weight port target` (RFC 2782); 0 if it is something else."""
     fields = record.split()
-    return int(fields[2]) if len(fields) == 4 and fields[2].isdecimal() else 0
+    return (number(fields[2], 0xFFFF) or 0) if len(fields) == 4 else 0
 
 
 def _missing(published: Published, host: Host, book: Book) -> Iterator[Finding]:
