@@ -74,6 +74,10 @@ class StoreUnavailableError(DomainError):
     """The store cannot be reached now; whether the last write happened is unknown. Trying again is safe."""
 
 
+class StoreHeldError(StoreUnavailableError):
+    """Another process has the store open for itself; the text names it."""
+
+
 class StoreFullError(DomainError):
     """The disk has no room: nothing was written, reading goes on."""
 

@@ -18,9 +18,12 @@ from gatepost.errors import (
 from gatepost.model import CHUNK, DeletePolicy, Flag, derived_uidl
 from gatepost.store.api import Changed
 from gatepost.store.commands import (
+    Admit,
     CreateMailbox,
     DeleteMessages,
     Deliver,
+    DropUploads,
+    Expire,
     Inline,
     NewEmail,
     SetFlags,
@@ -29,6 +32,7 @@ from gatepost.store.commands import (
     Target,
     UpdateAccount,
 )
+from gatepost.store.rules import DAY
 from support.stores import deliver, mail, new_account, put, read_body, stage
 
 
@@ -171,6 +175,49 @@ async def test_once_means_once(bench):
     assert (await bench.store.mailbox(account.account_id, "INBOX")).messages == 1
     bob = await new_account(bench.store, "bob@example.com")
     assert not (await put(bench.store, bob, once="key")).repeated
+
+
+async def test_a_key_that_is_remembered_for_a_time_is_not_renewed(bench):
+    account = await new_account(bench.store)
+    asked = {"once": "key", "once_for": 7 * DAY}
+    await put(bench.store, account, **asked)
+    for _ in range(6):
+        bench.clock.now += DAY
+        assert (await put(bench.store, account, **asked)).repeated
+    bench.clock.now += DAY - 1
+    assert (await put(bench.store, account, **asked)).repeated
+    bench.clock.now += 1
+    assert not (await put(bench.store, account, **asked)).repeated
+    assert (await put(bench.store, account, **asked)).repeated
+    assert (await bench.store.mailbox(account.account_id, "INBOX")).messages == 2
+    bench.clock.now += 7 * DAY
+    assert await bench.store.execute(Expire(int(bench.clock.now))) == 1
+
+
+async def test_a_delivery_can_be_asked_about(bench):
+    account = await new_account(bench.store, quota=10)
+    target = Target(account.account_id, "INBOX", once="key")
+    await bench.store.execute(Admit(target, 10))
+    with pytest.raises(OverQuotaError, match="0 of 10 octets are used, this message has 11"):
+        await bench.store.execute(Admit(target, 11))
+    with pytest.raises(InvalidValueError):
+        await bench.store.execute(Admit(Target(account.account_id, "/", once="key"), 1))
+    with pytest.raises(NoSuchAccountError):
+        await bench.store.execute(Admit(Target(account.account_id + 1, "INBOX"), 1))
+    await put(bench.store, account, b"x" * 10, once="key")
+    await bench.store.execute(Admit(target, 11))
+    assert (await bench.store.mailbox(account.account_id, "INBOX")).messages == 1
+
+
+async def test_staged_bodies_can_be_dropped(bench):
+    account = await new_account(bench.store)
+    staged = await stage(bench.store, os.urandom(CHUNK + 5))
+    for _ in range(2):
+        await bench.store.execute(DropUploads((staged.upload_id, 99)))
+    with pytest.raises(InvalidValueError, match="not there"):
+        await bench.store.execute(Deliver(NewEmail(staged, 1, 10, b""), (Target(account.account_id, "INBOX"),)))
+    bench.clock.now += 2 * DAY
+    assert await bench.store.execute(Expire(int(bench.clock.now))) == 0
 
 
 async def test_once_within_one_delivery(bench):

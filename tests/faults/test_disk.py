@@ -112,7 +112,7 @@ def test_a_full_disk_is_told_and_reading_goes_on(server: FaultyServer, names: li
 def test_the_command_line_tells_of_a_full_disk(server: FaultyServer, names: list[str]) -> None:
     person(server, names[0])
     server.order("write", "FullError", 1, FOREVER)
-    told = server.gatepost("mail", "deliver", names[0], stdin=letter(1), code=1)
+    told = server.gatepost("mail", "deliver", names[0], stdin=letter(1), code=os.EX_TEMPFAIL)
     assert "disk is full" in told
     server.order_file.unlink()
     server.gatepost("mail", "deliver", names[0], stdin=letter(1))

@@ -23,6 +23,7 @@ import pytest
 
 from gatepost.config.settings import Delivery
 from gatepost.delivery.local import deliver
+from gatepost.delivery.once import Once
 from gatepost.delivery.routing import Router
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.remote import open_remote
@@ -139,9 +140,12 @@ def delivering(server: Server, ledger: Ledger, progress: Progress, name: str) ->
             key = f"{name}-{number}"
             ledger.begun.add(key)
             while True:
-                with suppress(StoreUnavailableError):
-                    await deliver(store, router, (ledger.account,), letter(key), received=number, most=MOST, once=key)
+                (outcome,) = await deliver(
+                    store, router, (ledger.account,), letter(key), received=number, most=MOST, once=Once(key)
+                )
+                if outcome.error is None:
                     break
+                assert isinstance(outcome.error, StoreUnavailableError)
             with ledger.lock:
                 ledger.delivered.add(key)
             progress.more()

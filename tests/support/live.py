@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 
 from gatepost.config.settings import Delivery
 from gatepost.delivery.local import deliver
+from gatepost.delivery.once import Once
 from gatepost.delivery.routing import Router
 from gatepost.errors import AlreadyExistsError
 from gatepost.identity.admin import MAIN
@@ -62,10 +63,23 @@ async def make_account(store: Store, login: str, password: str = PASSWORD, **set
     return await store.execute(UpdateAccount(account.account_id, **settings)) if settings else account
 
 
-async def put(store: Store, address: str, body: bytes, mailbox: str = INBOX, **more: Any) -> tuple[Delivered, ...]:
-    """Delivers as `gatepost mail deliver` does."""
-    more.setdefault("received", int(time.time()))
-    return await deliver(store, Router(store, Delivery()), (address,), body, most=MOST, mailbox=mailbox, **more)
+async def put(
+    store: Store, address: str, body: bytes, mailbox: str = INBOX, *, once: str = "", received: int = 0
+) -> tuple[Delivered, ...]:
+    """Delivers as `gatepost mail deliver` does; raises what it would tell."""
+    (outcome,) = await deliver(
+        store,
+        Router(store, Delivery()),
+        (address,),
+        body,
+        received=received or int(time.time()),
+        most=MOST,
+        mailbox=mailbox,
+        once=Once(once),
+    )
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.delivered
 
 
 def person(server: Server, login: str, messages: Iterable[bytes] = (), **settings: Any) -> Account:

@@ -22,12 +22,20 @@ from msgspec.structs import replace
 from gatepost import app
 from gatepost.app import crew as crew_module
 from gatepost.app import engine as engine_module
+from gatepost.app import opening
 from gatepost.app import site as site_module
 from gatepost.app.crew import ServerCrew, WorkerGeneration
 from gatepost.app.embedded import serve_in_process
 from gatepost.app.engine import SqliteEngine
 from gatepost.config.settings import Limits, Server, ServiceSettings, Settings
-from gatepost.errors import CertificateError, ConfigError, GatepostError, NoSuchDomainError, StoreUnavailableError
+from gatepost.errors import (
+    CertificateError,
+    ConfigError,
+    GatepostError,
+    NoSuchDomainError,
+    StoreHeldError,
+    StoreUnavailableError,
+)
 from gatepost.identity.admin import create_account
 from gatepost.net.child import DRAIN, Channel
 from gatepost.net.hub import Hub
@@ -43,7 +51,7 @@ from gatepost.store.api import Health
 from gatepost.store.commands import CreateDomain, RemoveDomain
 from gatepost.store.generation import Generation
 from gatepost.store.memory import MemoryStore
-from gatepost.store.sqlite.local import open_local
+from gatepost.store.sqlite.local import LocalStore, open_local
 from gatepost.store.sqlite.migrate import steps
 
 
@@ -74,8 +82,8 @@ def test_the_store_goes_through_a_running_keeper(settings: Settings, monkeypatch
             pass
 
     opened = Opened()
-    monkeypatch.setattr(engine_module, "connected_socket", lambda _: socket.socket())
-    monkeypatch.setattr(engine_module, "open_remote", lambda _: opened)
+    monkeypatch.setattr(opening, "connected_socket", lambda _: socket.socket())
+    monkeypatch.setattr(opening, "open_remote", lambda _: opened)
 
     async def work() -> object:
         async with SqliteEngine().store(settings) as store:
@@ -84,11 +92,46 @@ def test_the_store_goes_through_a_running_keeper(settings: Settings, monkeypatch
     assert uvloop.run(work()) is opened
 
 
+def test_a_command_waits_for_one_that_has_the_store(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(opening, "SILENT_SECONDS", 0.0)
+    directory = Path(settings.server.data)
+
+    async def work() -> None:
+        async with SqliteEngine().store(settings) as store:
+            await store.execute(CreateDomain("example.test"))
+            other = asyncio.ensure_future(opening.opened(directory))
+            await asyncio.sleep(0)
+            with pytest.raises(StoreHeldError, match=f"is open in process {os.getpid()}"):
+                await opening.opened(directory, patience=0)
+            assert not other.done()
+        found = await asyncio.wait_for(other, 60)
+        assert [domain.name for domain in await found.domains()] == ["example.test"]
+        await found.close()
+
+    uvloop.run(work())
+    assert "waiting: the store in" in caplog.text
+
+
+def test_beside_a_server_nobody_takes_the_store_from_its_next_keeper(settings: Settings) -> None:
+    directory = Path(settings.server.data)
+    directory.mkdir()
+    status = StatusFile(directory)
+    with pytest.raises(StoreHeldError, match=rf"the server \(process {os.getpid()}\) is starting, and its keeper"):
+        uvloop.run(opening.opened(directory, patience=0))
+    status.clear()
+    status.close()
+    store = uvloop.run(opening.opened(directory))
+    assert isinstance(store, LocalStore)
+    uvloop.run(store.close())
+
+
 def test_a_stranger_is_told_whom_to_ask(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(engine_module, "connected_socket", refuse)
+    monkeypatch.setattr(opening, "connected_socket", refuse)
 
     async def work() -> None:
         async with SqliteEngine().store(settings):

@@ -9,16 +9,16 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
+from gatepost.app.opening import opened
 from gatepost.config.settings import Settings
 from gatepost.errors import ConfigError, StoreUnavailableError
 from gatepost.net.places import LAST_BACKUP, SECRET, SERVICE_FILES, data_directory
 from gatepost.net.privileges import choose_identity, hand_over
 from gatepost.store.api import Finding, Health, Maintenance, Store
 from gatepost.store.health import health
-from gatepost.store.remote import RemoteStore, open_remote
-from gatepost.store.socket_path import connected_socket
+from gatepost.store.remote import RemoteStore
 from gatepost.store.sqlite import backup as backups
-from gatepost.store.sqlite.local import LocalStore, open_local
+from gatepost.store.sqlite.local import LocalStore
 
 SECRET_OCTETS: Final = 32
 
@@ -80,21 +80,11 @@ class SqliteEngine:
 @asynccontextmanager
 async def _opened(directory: Path) -> AsyncIterator[LocalStore | RemoteStore]:
     with _in_the_owners_name(directory):
-        store = open_remote(directory) if _keeper_answers(directory) else open_local(directory)
+        store = await opened(directory)
         try:
             yield store
         finally:
             await store.close()
-
-
-def _keeper_answers(directory: Path) -> bool:
-    try:
-        connected_socket(directory).close()
-    except PermissionError:
-        raise
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager

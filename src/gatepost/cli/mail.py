@@ -18,11 +18,10 @@ from msgspec import Struct
 from gatepost.archive import formats
 from gatepost.archive.formats import Format
 from gatepost.cli import output
+from gatepost.cli.deliver import deliver
 from gatepost.cli.environment import Environment
 from gatepost.delivery.exporter import Exported, export, listed, octets
 from gatepost.delivery.importer import Importer, Report
-from gatepost.delivery.local import deliver
-from gatepost.delivery.routing import Router
 from gatepost.errors import NoSuchMailboxError, NoSuchMessageError
 from gatepost.identity.admin import find_account
 from gatepost.mime.addresses import Address
@@ -201,41 +200,7 @@ def export_(
         output.warn(f"{name} has no line end at its end; mbox added one")
 
 
-@app.command("deliver")
-def deliver_(
-    context: typer.Context,
-    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="Who gets it: addresses or aliases.")],
-    folder: Folder = INBOX,
-    as_json: output.AsJson = False,
-) -> None:
-    """Deliver the message on standard input. It is on disk when this ends with exit code 0.
-
-    Nothing is added to it; an mbox separator (`From …`) in its first line is taken away.
-    """
-    environment: Environment = context.obj
-    settings = environment.settings.delivery
-    message = sys.stdin.buffer.read(settings.message_size + 1)
-    if message.startswith(b"From "):
-        message = message.partition(b"\n")[2]
-
-    async def work() -> int:
-        async with environment.engine.store(environment.settings) as store:
-            delivered = await deliver(
-                store,
-                Router(store, settings),
-                tuple(addresses),
-                message,
-                received=int(time.time()),
-                most=settings.message_size,
-                mailbox=folder,
-            )
-        if as_json:
-            output.json(delivered)
-        return len(delivered)
-
-    count = environment.run(work())
-    if not as_json:
-        output.say(f"Delivered to {count} account{'s' * (count != 1)}.")
+app.command("deliver")(deliver)
 
 
 # -- Looking ------------------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -95,6 +96,15 @@ class _Root(TyperGroup):
         ctx.meta[_HELP_WANTED] = "--help" in args
         with _usage_errors_printable():
             return super().parse_args(ctx, args)
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
+        words = list(sys.argv[1:] if args is None else args)
+        run = partial(super().main, words, *rest, **more)
+        if ("mail", "deliver") not in pairwise(words):
+            return run()
+        from gatepost.cli.deliver import answering  # noqa: PLC0415
+
+        return answering(run)
 
     def invoke(self, ctx: Any) -> Any:
         try:

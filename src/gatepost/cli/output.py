@@ -99,7 +99,12 @@ def warn(text: str) -> None:
 
 def complain(problem: str, fix: str = "") -> None:
     """Says what is wrong, and on the next lines what to do."""
-    note(f"gatepost: {problem}")
+    explain(f"gatepost: {problem}", fix)
+
+
+def explain(line: str, fix: str = "") -> None:
+    """Prints a line to standard error, and below it, indented, what to do."""
+    note(line)
     if fix:
         note(indent(paragraphs(fix), "  "))
 

@@ -152,6 +152,13 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     message_size: Annotated[int, Meta(ge=1, le=LARGEST), about("Largest message accepted, in octets.")] = (
         100 * 1024 * 1024
     )
+    over_quota: Annotated[
+        Literal["defer", "refuse"],
+        about(
+            "What `gatepost mail deliver` answers for an account without room. `defer`: the mail server keeps the "
+            "message and tries again; `refuse`: it goes back to its sender at once."
+        ),
+    ] = "defer"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,12 +16,12 @@ from typing import Final
 
 from gatepost.archive.item import Bad, Item, Source
 from gatepost.archive.uidl import x_uidl
-from gatepost.delivery.ingest import check_size, prepare
+from gatepost.delivery.ingest import check_size, discard, prepare
 from gatepost.errors import DomainError, NoSuchAccountError, StoreCorruptError, StoreFullError, StoreUnavailableError
 from gatepost.mime.wire import Octets, pieces
-from gatepost.model import INBOX
+from gatepost.model import CHUNK, INBOX
 from gatepost.store.api import Store
-from gatepost.store.commands import Deliver, Delivered, Target
+from gatepost.store.commands import Admit, Deliver, Delivered, NewEmail, Target
 
 log: Final = logging.getLogger("gatepost.delivery")
 
@@ -70,7 +70,7 @@ class Importer:
         self._mailbox = mailbox
         self._salt = salt
         self._seen: Counter[str] = Counter()
-        self._waiting: deque[tuple[Item, asyncio.Task[tuple[Delivered, ...]]]] = deque()
+        self._waiting: deque[tuple[Item, NewEmail, asyncio.Task[tuple[Delivered, ...]]]] = deque()
         self.report = Report()
 
     async def run(self, source: Source, progress: Callable[[Report], None] = lambda _: None) -> Report:
@@ -86,7 +86,7 @@ class Importer:
                 await self._finish()
                 progress(self.report)
         finally:
-            tasks = [task for _, task in self._waiting]
+            tasks = [task for _, _, task in self._waiting]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,7 +119,7 @@ class Importer:
         except Exception as error:  # noqa: BLE001 -- one strange message must not stop the others
             self.report.skipped.append(Bad(one.key, _bug(error)))
         else:
-            self._waiting.append((one, asyncio.ensure_future(self._store.execute(delivery))))
+            self._waiting.append((one, delivery.email, asyncio.ensure_future(self._store.execute(delivery))))
             await asyncio.sleep(0)  # it begins now, while the next message is read
 
     async def _delivery(self, item: Item) -> Deliver:
@@ -134,6 +134,8 @@ class Importer:
                 uidl=item.uidl or x_uidl(data),
                 once=self._key(mailbox, data),
             )
+            if item.size > CHUNK:
+                await self._store.execute(Admit(target, item.size))
             email = await prepare(self._store, data, received=min(max(item.received, 0), LATEST), most=self._most)
         return Deliver(email, (target,))
 
@@ -151,12 +153,13 @@ class Importer:
         return f"import:{key}:{self._seen[key]}"
 
     async def _finish(self) -> None:
-        item, task = self._waiting.popleft()
+        item, email, task = self._waiting.popleft()
         try:
             (delivered,) = await task
         except _FATAL:
             raise
         except DomainError as error:
+            await discard(self._store, email.body, email.original)
             self._skip(item, error)
             return
         except Exception as error:  # noqa: BLE001 -- as in `_take`

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gatepost.config.settings import Delivery
-from gatepost.errors import NoSuchAddressError, NoSuchDomainError
+from gatepost.errors import InvalidValueError, NoSuchAddressError, NoSuchDomainError
 from gatepost.identity.names import parse_address, shown
 from gatepost.store.api import DirectoryReader
 
@@ -18,9 +18,12 @@ class Router:
     async def route(self, address: str) -> tuple[int, ...]:
         """The accounts that get mail for `address`.
 
-        Raises InvalidValueError, NoSuchDomainError (the domain is not ours), NoSuchAddressError.
+        Raises NoSuchDomainError (the domain is not ours), NoSuchAddressError (also for what is no address).
         """
-        address = parse_address(address)
+        try:
+            address = parse_address(address)
+        except InvalidValueError as error:
+            raise NoSuchAddressError(str(error)) from error
         local, _, domain = address.partition("@")
         plain, plus, _ = local.partition("+")
         candidates = [address, f"@{domain}"]
@@ -35,7 +38,3 @@ class Router:
                 f"{shown(domain)} is not a domain of this server: `gatepost domain add` makes it one"
             )
         raise NoSuchAddressError(f"nobody here receives mail for {shown(address)}: see `gatepost user list`")
-
-    async def route_all(self, addresses: tuple[str, ...]) -> tuple[int, ...]:
-        """The accounts that get mail for any of the addresses, each once. Raises as `route` does."""
-        return tuple(dict.fromkeys([account for address in addresses for account in await self.route(address)]))

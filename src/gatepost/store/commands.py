@@ -122,6 +122,12 @@ class StageChunk(Command[None], frozen=True):
     data: bytes
 
 
+class DropUploads(Command[None], frozen=True):
+    """Forgets staged bodies that no delivery will claim. Those that are not (or no longer) there are passed over."""
+
+    upload_ids: tuple[int, ...]
+
+
 class Staged(Struct, frozen=True, tag=True):
     """A body that `StageChunk` put in place, for bodies longer than `CHUNK`."""
 
@@ -164,6 +170,8 @@ class Target(Struct, frozen=True):
     once: str = ""
     """Idempotency key: if the account took this key before, nothing is added and the earlier place returned.
     Forgotten when nobody asked for it in 400 days."""
+    once_for: int = 0
+    """Seconds after the delivery at which the key is forgotten instead, however often it is asked for; 0: as above."""
 
 
 class Delivered(Struct, frozen=True):
@@ -185,6 +193,16 @@ class Deliver(Command[tuple[Delivered, ...]], frozen=True):
 
     email: NewEmail
     targets: tuple[Target, ...]
+
+
+class Admit(Command[None], frozen=True):
+    """Asks whether a Deliver of `size` octets to `target` would be refused, before its body is staged. Writes nothing.
+
+    Raises what Deliver would: NoSuchAccountError, OverQuotaError, InvalidValueError for the mailbox's name.
+    """
+
+    target: Target
+    size: int
 
 
 class CreateMailbox(Command[int], frozen=True):
@@ -245,7 +263,7 @@ class Expire(Command[int], frozen=True):
 
 ANY_COMMAND = (
     CreateDomain | RemoveDomain | CreateAccount | UpdateAccount | RemoveAccount | AddAddress | RemoveAddress
-    | SetCredential | RemoveCredential | TouchCredentials | StageChunk | Deliver | CreateMailbox
+    | SetCredential | RemoveCredential | TouchCredentials | StageChunk | DropUploads | Deliver | Admit | CreateMailbox
     | DeleteMessages | RestoreMessage | SetFlags | Expire
 )  # fmt: skip
 """For the codec: the closed set of writes."""

@@ -20,6 +20,7 @@ from gatepost.store.commands import (
     RemoveDomain,
     SetCredential,
     StageChunk,
+    Target,
     UpdateAccount,
 )
 
@@ -71,6 +72,11 @@ def domain_of(address: str) -> str:
     if not at or not domain:
         raise InvalidValueError(f"{address!r} is no address: write name@domain, or @domain for all of a domain")
     return domain
+
+
+def asked(now: int, target: Target) -> int:
+    """When the target's key counts as asked for: so long ago, if it is remembered for less than `ONCE_SECONDS`."""
+    return now - ONCE_SECONDS + target.once_for if target.once_for else now
 
 
 def login_domain(login: str) -> str:

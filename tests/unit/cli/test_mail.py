@@ -121,16 +121,6 @@ def test_export_as_mbox_tells_what_it_added(run, tmp_path):
     assert run.json("export", "alice", tmp_path / "again", "--format", "eml")["messages"] == 1
 
 
-def test_deliver(run):
-    result = run("deliver", "alice+tag@example.com", data=b"From a@x Thu Jan  1 00:01:40 1970\n" + MESSAGE)
-    assert result.stdout == "Delivered to 1 account.\n"
-    assert run("show", "alice", 1, "--raw").stdout_bytes == MESSAGE
-    (told,) = run.json("deliver", "alice@example.com", "--folder", "Other", data=MESSAGE)
-    assert told["uid"] == 1
-    assert "nobody here" in run("deliver", "none@example.com", data=MESSAGE, code=1).stderr
-    assert "empty" in run("deliver", "alice@example.com", data=b"", code=1).stderr
-
-
 @pytest.mark.parametrize(("name", "text"), [("bob", "no user bob@"), ("a@example.com", "no user a@"), ("a b", "a b@")])
 def test_an_account_that_is_not_there(run, name, text):
     assert text in run("list", name, code=1).stderr

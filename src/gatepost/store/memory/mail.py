@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from msgspec.structs import replace
 
 from gatepost.errors import AlreadyExistsError, NoSuchMessageError, OverQuotaError
 from gatepost.model import INBOX, TRASH, DeletePolicy, Deletion, Email, Flag, Message
 from gatepost.store import rules
 from gatepost.store.commands import (
+    Admit,
     CreateMailbox,
     DeleteMessages,
     Deliver,
@@ -38,9 +41,22 @@ class MemoryMail:
 
     # -- In
 
+    def bring(self, command: Deliver | Admit | RestoreMessage, now: int) -> tuple[Delivered, ...] | Delivered | None:
+        """See the commands."""
+        match command:
+            case Deliver():
+                return self.deliver(command, now)
+            case Admit():
+                self.admit(command, now)
+                return None
+            case RestoreMessage():
+                return self.restore(command, now)
+            case _:
+                assert_never(command)
+
     def deliver(self, command: Deliver, now: int) -> tuple[Delivered, ...]:
         """See the command."""
-        fresh = self._check_targets(command)
+        fresh = self._check_targets(command, now)
         bodies = [body for body in (command.email.body, command.email.original) if body is not None]
         if not fresh:
             for body in bodies:
@@ -49,14 +65,13 @@ class MemoryMail:
         emails: dict[int, StoredEmail] = {}
         return tuple(self._deliver_to(target, command.email, emails, now) for target in command.targets)
 
-    def _check_targets(self, command: Deliver) -> bool:
+    def _check_targets(self, command: Deliver, now: int) -> bool:
         """Whether anything is new. Raises whatever forbids any of the targets."""
         room: dict[int, int] = {}
         seen: set[tuple[int, str]] = set()
         for target in command.targets:
-            known = self._tables.people.get(target.account_id)
             key = (target.account_id, target.once)
-            if target.once and (key in seen or (known is not None and target.once in known.once)):
+            if target.once and (key in seen or self._known(target, now)):
                 continue
             seen.add(key)
             rules.mailbox_name(target.mailbox)
@@ -64,19 +79,29 @@ class MemoryMail:
             if command.email.original is not None:
                 self._tables.check_body(command.email.original)
             person = self._tables.person(target.account_id)
-            room[target.account_id] = room.get(target.account_id, person.used()) + size
-            if 0 < person.account.quota < room[target.account_id]:
-                raise OverQuotaError(
-                    f"{person.account.login} has no room: {person.used()} of {person.account.quota} octets are used, "
-                    f"this message has {size}"
-                )
+            taken = room.get(target.account_id, 0)
+            _check_room(person, taken, size)
+            room[target.account_id] = taken + size
         return bool(room)
+
+    def _known(self, target: Target, now: int) -> Once | None:
+        """The delivery that the account took with this key before."""
+        person = self._tables.people.get(target.account_id)
+        known = person.once.get(target.once) if person and target.once else None
+        return known if known and known.asked > now - rules.ONCE_SECONDS else None
+
+    def admit(self, command: Admit, now: int) -> None:
+        """See the command."""
+        target = command.target
+        if self._known(target, now) is None:
+            rules.mailbox_name(target.mailbox)
+            _check_room(self._tables.person(target.account_id), 0, command.size)
 
     def _deliver_to(self, target: Target, new: NewEmail, emails: dict[int, StoredEmail], now: int) -> Delivered:
         person = self._tables.person(target.account_id)
-        if target.once in person.once:
-            known = person.once[target.once]
-            known.asked = now
+        known = self._known(target, now)
+        if known is not None:
+            known.asked = known.asked if target.once_for else now
             return Delivered(target.account_id, known.mailbox_id, known.uid, known.email_id, repeated=True)
         stored = emails.get(target.account_id)
         if stored is None:
@@ -85,7 +110,7 @@ class MemoryMail:
         flags = target.flags & rules.ALL_FLAGS
         box, uid = self._place(person, name, stored.email, flags, target.keywords, target.uidl, now)
         if target.once:
-            person.once[target.once] = Once(box.mailbox_id, uid, stored.email.email_id, now)
+            person.once[target.once] = Once(box.mailbox_id, uid, stored.email.email_id, rules.asked(now, target))
         return Delivered(target.account_id, box.mailbox_id, uid, stored.email.email_id)
 
     def _add_email(self, person: Person, new: NewEmail) -> StoredEmail:
@@ -276,3 +301,12 @@ class MemoryMail:
             done += len(person.journal) - len(kept)
             person.journal = kept
         return done
+
+
+def _check_room(person: Person, taken: int, size: int) -> None:
+    """`taken`: octets that the same command has put there already. Raises OverQuotaError."""
+    used, quota = person.used(), person.account.quota
+    if 0 < quota < used + taken + size:
+        raise OverQuotaError(
+            f"{person.account.login} has no room: {used} of {quota} octets are used, this message has {size}"
+        )

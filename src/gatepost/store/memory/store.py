@@ -27,12 +27,14 @@ from gatepost.store.api import Changed, Finding
 from gatepost.store.commands import (
     ANY_COMMAND,
     AddAddress,
+    Admit,
     Command,
     CreateAccount,
     CreateDomain,
     CreateMailbox,
     DeleteMessages,
     Deliver,
+    DropUploads,
     Expire,
     RemoveAccount,
     RemoveAddress,
@@ -205,16 +207,14 @@ class MemoryStore:
                 | RemoveAddress() | SetCredential() | RemoveCredential() | TouchCredentials()
             ):  # fmt: skip
                 return self._directory.apply(command, now)
-            case StageChunk():
-                return self._tables.stage(command, now)
+            case StageChunk() | DropUploads():
+                return self._tables.apply(command, now)
             case CreateMailbox():
                 return self._mail.create_mailbox(command, now)
-            case Deliver():
-                return self._mail.deliver(command, now)
+            case Deliver() | Admit() | RestoreMessage():
+                return self._mail.bring(command, now)
             case DeleteMessages():
                 return self._mail.delete(command, now)
-            case RestoreMessage():
-                return self._mail.restore(command, now)
             case SetFlags():
                 return self._mail.set_flags(command)
             case Expire():

@@ -12,7 +12,7 @@ from gatepost.errors import InvalidValueError, NoSuchAccountError, NoSuchMailbox
 from gatepost.model import CHUNK, Account, Credential, Deletion, Email, Flag, Held, Mailbox, Message, derived_uidl
 from gatepost.store import rules
 from gatepost.store.api import Changed
-from gatepost.store.commands import Inline, StageChunk, Staged
+from gatepost.store.commands import DropUploads, Inline, StageChunk, Staged
 
 
 @dataclass(slots=True)
@@ -187,8 +187,12 @@ class Tables:
 
     # -- Bodies
 
-    def stage(self, command: StageChunk, now: int) -> None:
-        """See the command."""
+    def apply(self, command: StageChunk | DropUploads, now: int) -> None:
+        """See the commands."""
+        if isinstance(command, DropUploads):
+            for upload_id in command.upload_ids:
+                self.uploads.pop(upload_id, None)
+            return
         rules.check_chunk(command)
         self.uploads.setdefault(command.upload_id, Upload(now)).chunks[command.number] = command.data
 

@@ -10,12 +10,12 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
-from typing import Final
+from typing import Final, assert_never
 
 from gatepost.errors import InvalidValueError
 from gatepost.model import CHUNK
 from gatepost.store import rules
-from gatepost.store.commands import Inline, StageChunk, Staged
+from gatepost.store.commands import DropUploads, Inline, StageChunk, Staged
 from gatepost.store.sqlite.named import Statements
 
 log: Final = logging.getLogger("gatepost.store")
@@ -37,6 +37,17 @@ class Blobs:
     def __init__(self, sql: Statements, make_id: Callable[[], int]) -> None:
         self._sql = sql
         self._make_id = make_id
+
+    def apply(self, command: StageChunk | DropUploads, now: int) -> None:
+        """See the commands."""
+        match command:
+            case StageChunk():
+                self.stage(command, now)
+            case DropUploads(upload_ids):
+                for upload_id in upload_ids:
+                    self.drop_upload(upload_id)
+            case _:
+                assert_never(command)
 
     def stage(self, command: StageChunk, now: int) -> None:
         """Puts the part where it will stay, under an id that no message knows yet."""

@@ -11,7 +11,7 @@ from typing import Final
 
 import apsw
 
-from gatepost.errors import StoreCorruptError, StoreFullError, StoreUnavailableError
+from gatepost.errors import StoreCorruptError, StoreFullError, StoreHeldError, StoreUnavailableError
 from gatepost.store.sqlite.resync import write_again
 
 FILE: Final = "store.db"
@@ -139,7 +139,7 @@ class DirectoryLock:
     """Makes its holder the only writer of a store directory, until `release` or the end of the process."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises StoreUnavailableError that names the process which holds the store."""
+        """Raises StoreHeldError that names the process which holds the store."""
         _make_directory(directory)
         self._descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -147,7 +147,7 @@ class DirectoryLock:
         except BlockingIOError:
             holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
             self.release()
-            raise StoreUnavailableError(
+            raise StoreHeldError(
                 f"the store in {directory} is open in process {holder}: stop it first, or go through the running server"
             ) from None
         os.ftruncate(self._descriptor, 0)

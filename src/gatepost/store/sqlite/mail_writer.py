@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 from gatepost.errors import NoSuchAccountError, NoSuchMessageError, OverQuotaError
 from gatepost.model import INBOX, TRASH, Flag
 from gatepost.store import rules
-from gatepost.store.commands import Deliver, Delivered, NewEmail, RestoreMessage, Staged, Target
+from gatepost.store.commands import Admit, Deliver, Delivered, NewEmail, RestoreMessage, Staged, Target
 from gatepost.store.sqlite.blobs import Blobs
 from gatepost.store.sqlite.deleter import Deleter
 from gatepost.store.sqlite.mailboxes import Mailboxes, NewMessage
@@ -32,6 +33,19 @@ class MailWriter:
         self._deleter = deleter
         self.blobs = blobs
 
+    def apply(self, command: Deliver | Admit | RestoreMessage, now: int) -> tuple[Delivered, ...] | Delivered | None:
+        """See the commands."""
+        match command:
+            case Deliver():
+                return self.deliver(command, now)
+            case Admit():
+                self.admit(command, now)
+                return None
+            case RestoreMessage():
+                return self.restore(command, now)
+            case _:
+                assert_never(command)
+
     def deliver(self, command: Deliver, now: int) -> tuple[Delivered, ...]:
         """See the command."""
         ingest = _Ingest(self, command.email)
@@ -40,13 +54,9 @@ class MailWriter:
         return delivered
 
     def _deliver_to(self, target: Target, ingest: _Ingest, now: int) -> Delivered:
-        if target.once:
-            row = self._sql.row("delivered_once", target.account_id, target.once)
-            if row is not None:
-                mailbox_id, uid, email_id, asked = row
-                if asked <= now - rules.DAY:
-                    self._sql.rows("renew_delivered_once", target.account_id, target.once, now)
-                return Delivered(target.account_id, mailbox_id, uid, email_id, repeated=True)
+        known = self._known(target, now)
+        if known is not None:
+            return known
         name = rules.mailbox_name(target.mailbox)
         ingest.store()
         self._charge(target.account_id, ingest.size)
@@ -63,17 +73,38 @@ class MailWriter:
         )
         mailbox_id, uid = self._mailboxes.insert(target.account_id, name, message, now)
         if target.once:
-            self._sql.rows("add_delivered_once", target.account_id, target.once, mailbox_id, uid, email_id, now)
+            at = rules.asked(now, target)
+            self._sql.rows("add_delivered_once", target.account_id, target.once, mailbox_id, uid, email_id, at)
         return Delivered(target.account_id, mailbox_id, uid, email_id)
 
+    def _known(self, target: Target, now: int) -> Delivered | None:
+        """Where the message is, if the account took its key before."""
+        row = self._sql.row("delivered_once", target.account_id, target.once) if target.once else None
+        if row is None or row[3] <= now - rules.ONCE_SECONDS:
+            return None
+        mailbox_id, uid, email_id, asked = row
+        if asked <= now - rules.DAY and not target.once_for:
+            self._sql.rows("renew_delivered_once", target.account_id, target.once, now)
+        return Delivered(target.account_id, mailbox_id, uid, email_id, repeated=True)
+
+    def admit(self, command: Admit, now: int) -> None:
+        """See the command."""
+        target = command.target
+        if self._known(target, now) is None:
+            rules.mailbox_name(target.mailbox)
+            self._check_room(target.account_id, command.size)
+
     def _charge(self, account_id: int, size: int) -> None:
-        if self._sql.rows("charge", account_id, size):
-            return
+        if not self._sql.rows("charge", account_id, size):
+            self._check_room(account_id, size)
+
+    def _check_room(self, account_id: int, size: int) -> None:
         row = self._sql.row("quota", account_id)
         if row is None:
             raise NoSuchAccountError(f"there is no account with id {account_id}")
         login, quota, used = row
-        raise OverQuotaError(f"{login} has no room: {used} of {quota} octets are used, this message has {size}")
+        if 0 < quota < used + size:
+            raise OverQuotaError(f"{login} has no room: {used} of {quota} octets are used, this message has {size}")
 
     def restore(self, command: RestoreMessage, now: int) -> Delivered:
         """See the command."""

@@ -14,11 +14,13 @@ from gatepost.store.api import Changed
 from gatepost.store.commands import (
     ANY_COMMAND,
     AddAddress,
+    Admit,
     CreateAccount,
     CreateDomain,
     CreateMailbox,
     DeleteMessages,
     Deliver,
+    DropUploads,
     Expire,
     RemoveAccount,
     RemoveAddress,
@@ -66,16 +68,14 @@ class Writer:
                 | RemoveAddress() | SetCredential() | RemoveCredential() | TouchCredentials()
             ):  # fmt: skip
                 return self._directory.apply(command, now)
-            case StageChunk():
-                return self._blobs.stage(command, now)
-            case Deliver():
-                return self._mail.deliver(command, now)
+            case StageChunk() | DropUploads():
+                return self._blobs.apply(command, now)
+            case Deliver() | Admit() | RestoreMessage():
+                return self._mail.apply(command, now)
             case CreateMailbox():
                 return self._mailboxes.create(command, now)
             case DeleteMessages():
                 return self._deleter.delete(command, now)
-            case RestoreMessage():
-                return self._mail.restore(command, now)
             case SetFlags():
                 return self._mailboxes.set_flags(command)
             case Expire():

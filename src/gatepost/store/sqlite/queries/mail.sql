@@ -54,7 +54,7 @@ INSERT INTO thread (account_id, message_id, thread_id) VALUES (?, ?, ?) ON CONFL
 SELECT mailbox_id, uid, email_id, at FROM delivered_once WHERE account_id = ? AND key = ?;
 
 -- name: add_delivered_once
-INSERT INTO delivered_once (account_id, key, mailbox_id, uid, email_id, at) VALUES (?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO delivered_once (account_id, key, mailbox_id, uid, email_id, at) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: renew_delivered_once
 UPDATE delivered_once SET at = ?3 WHERE account_id = ?1 AND key = ?2;
