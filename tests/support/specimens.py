@@ -90,6 +90,7 @@ async def examined(specimen: Specimen, *, host: str = "127.0.0.1") -> Report:
 
 def _question(specimen: Specimen, port: int) -> Question:
     asked: dict[str, Any] = {"service": specimen.service, "ca_file": HOME.file, "timeout": 2.0, "families": (4,)}
+    asked["inside"] = True  # all servers are on this machine
     if not specimen.names:
         asked["port"] = port
     if specimen.login:

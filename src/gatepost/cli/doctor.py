@@ -91,6 +91,13 @@ _Sender = Annotated[
 ]
 _OnlyV4 = Annotated[bool, typer.Option("-4", "--ipv4", help="Only IPv4.")]
 _OnlyV6 = Annotated[bool, typer.Option("-6", "--ipv6", help="Only IPv6.")]
+_Inside = Annotated[
+    bool,
+    typer.Option(
+        "--inside",
+        help="The address is one of this network: its domain's records may lead to private addresses here.",
+    ),
+]
 _AllPorts = Annotated[bool, typer.Option("--all-ports", help="Every mail port, published or not.")]
 _Authorities = Annotated[str, typer.Option(metavar="FILE", help="Trust the authorities in this file as well (PEM).")]
 _Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0.1, max=60, help="For each single step.")]
@@ -133,6 +140,7 @@ def doctor(
     v4: _OnlyV4 = False,
     v6: _OnlyV6 = False,
     all_ports: _AllPorts = False,
+    inside: _Inside = False,
     ca: _Authorities = "",
     timeout: _Timeout = 5.0,
     resolver: _Resolvers = None,
@@ -167,7 +175,8 @@ def doctor(
         if subject:
             question = _question(
                 subject, service=service, user=user, sender=sender, families=_families(v4=v4, v6=v6), ca=ca,
-                login=login, password_env=password_env, password_fd=password_fd, all_ports=all_ports, timeout=timeout,
+                login=login, password_env=password_env, password_fd=password_fd, all_ports=all_ports, inside=inside,
+                timeout=timeout,
             )  # fmt: skip
         order = Order(
             question=question,
@@ -239,6 +248,7 @@ def _question(
     password_env: str,
     password_fd: int | None,
     all_ports: bool,
+    inside: bool,
     timeout: float,
 ) -> Question:
     """What was asked. Raises InvalidValueError."""
@@ -262,6 +272,7 @@ def _question(
         sender=sender,
         families=families,
         all_ports=all_ports,
+        inside=inside,
         ca_file=ca,
         timeout=timeout,
     )

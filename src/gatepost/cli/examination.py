@@ -280,6 +280,7 @@ def command_line(order: Order) -> str:
         words += ["--login"] if question.secret and not question.user else []
         words += [f"-{family}" for family in question.families if len(question.families) == 1]
         words += ["--all-ports"] if question.all_ports else []
+        words += ["--inside"] if question.inside else []
     words += ["--second-opinion"] if order.second_opinion else []
     words += [word for server in order.resolvers for word in ("--resolver", server)]
     return shlex.join(words)

@@ -165,6 +165,8 @@ class Question(Struct, frozen=True):
     """SMTP: test this envelope sender as well (MAIL FROM, then RSET)."""
     families: tuple[int, ...] = (6, 4)
     all_ports: bool = False
+    inside: bool = False
+    """The domain is one of this network: its records may lead to private addresses, and to this machine."""
     ca_file: str = ""
     timeout: float = 5.0
     """Seconds for each single step."""

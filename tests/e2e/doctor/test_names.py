@@ -131,7 +131,7 @@ def test_one_certificate_here_and_another_there() -> None:
         async with serve(IMAPS) as imap, serve(old) as smtp:
             zone = {HOST: LOOPBACK, **publishing(submissions=srv(smtp.port))(imap.port)}
             with DnsServer(zone) as names:
-                question = Question(ME, ca_file=HOME.file, families=(4,), timeout=2.0)
+                question = Question(ME, inside=True, ca_file=HOME.file, families=(4,), timeout=2.0)
                 report = await examine(question, resolver=Resolver((names.where,)), book=BOOK)
         check(report, "C13", "C1 D29", decides=False)
         assert report.verdict.because == "C1"
@@ -149,5 +149,32 @@ def test_a_second_address_that_hangs_up() -> None:
                 report = await examine(question, resolver=Resolver((names.where,)), book=BOOK)
         check(report, "T8")
         assert "127.0.0.2" in next(each.subject for each in report.all_findings() if each.id == "T8")
+
+    asyncio.run(visit())
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "10.0.0.1", "169.254.169.254"])
+def test_records_of_strangers_lead_to_nobody_inside(where: str) -> None:
+    """Not even a connection: by a host with such an address, and by the address in the place of a host."""
+
+    async def visit() -> None:
+        async with serve(IMAPS, "::1" if where == "::1" else "127.0.0.1") as server:
+            leads = {"AAAA" if ":" in where else "A": [where]}
+            zone = {**publishing()(server.port), HOST: leads, f"autoconfig.{DOMAIN}": leads}
+            with DnsServer(zone) as names:
+                asked = Question(ME, ca_file=HOME.file, timeout=1.0, all_ports=True)
+                report = await examine(asked, resolver=Resolver((names.where,)), book=BOOK)
+            assert server.connections == 0
+            assert not report.services
+            if where == "0.0.0.0":
+                assert report.verdict.because == "D10"
+                return
+            told = [each for each in report.all_findings() if each.id == "D46"]
+            assert len(told) == 1
+            assert f"imaps {HOST}:{server.port} ({where})" in told[0].evidence
+            assert (report.verdict.because, report.examined) == ("D46", False)
+            assert "D30" not in {each.id for each in report.all_findings()}
+            unread = [each.evidence for each in report.findings if each.id == "D16"]
+            assert any("private network" in each for each in unread)
 
     asyncio.run(visit())

@@ -22,7 +22,7 @@ async def visit(host: str, *, typed: bool) -> tuple[Report, int]:
     async with serve(healthy("imap", identity(host))) as server:
         zone = {"_imaps._tcp.victim.test": {"SRV": [f"0 1 {server.port} {host}."]}, host: LOOPBACK}
         asked = {"user": USER, "secret": Secret(PASSWORD), "ca_file": HOME.file}
-        question = Question(host, server.port, "imaps", **asked) if typed else Question(ADDRESS, **asked)
+        question = Question(host, server.port, "imaps", **asked) if typed else Question(ADDRESS, inside=True, **asked)
         with DnsServer(zone) as names:
             report = await examine(question, resolver=Resolver((names.where,)), book=BOOK)
         return report, len(server.said(b"AUTHENTICATE")) + len(server.said(b"LOGIN"))

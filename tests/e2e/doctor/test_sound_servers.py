@@ -63,7 +63,7 @@ def test_postfix_between_servers(ports: dict[str, int]) -> None:
 def test_a_domain_with_service_records(ports: dict[str, int]) -> None:
     zone = {DOMAIN: {"MX": [f"10 {HOST}."]}, HOST: LOOPBACK}
     zone |= {f"_{service}._tcp.{DOMAIN}": {"SRV": [f"0 1 {ports[service]} {HOST}."]} for service in PEOPLE}
-    question = Question(USER, secret=Secret(SECRET), ca_file=HOME.file)
+    question = Question(USER, inside=True, secret=Secret(SECRET), ca_file=HOME.file)
     report = examined(question, zone)
     confirm_sound(report, login=True)
     assert {each.target.service.name for each in report.services} == set(PEOPLE)

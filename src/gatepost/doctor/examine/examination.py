@@ -39,7 +39,7 @@ async def examine(
     doctor does not know, OSError if the file of authorities cannot be read; nothing for what servers do.
     """
     now, began = clock(), time.monotonic()
-    finder = finder or NetworkFinder(question.ca_file)
+    finder = finder or NetworkFinder(question.ca_file, inside=question.inside)
     stages = Stages(question, resolver, others, book, looker or NetworkLooker(), finder, watch)
     seen = Seen(no_discovery(question.subject))
     if "@" in question.subject:

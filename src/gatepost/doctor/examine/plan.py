@@ -14,7 +14,7 @@ from gatepost.doctor.judge.settings import same_place, username
 from gatepost.doctor.judge.trust import trusted
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Question, Status, Target
-from gatepost.doctor.names.reading import addresses
+from gatepost.doctor.names.reading import addresses, nearness
 from gatepost.doctor.subject import EXAMINED, service_named
 from gatepost.doctor.tongues.speech import Speech, speech
 from gatepost.ports import SERVICES, UNPRIVILEGED_OFFSET, Service, TlsMode
@@ -110,6 +110,28 @@ def main_addresses(names: HostNames, question: Question) -> tuple[tuple[str, ...
     first = tuple({(":" in each): each for each in reversed(every)}.values())[::-1]
     others = [each for each in every if each not in first]
     return first, tuple(others[: ADDRESSES - len(first)])
+
+
+def withheld(names: HostNames, question: Question) -> tuple[str, ...]:
+    """Addresses of the host that nobody connects to: private ones, and this machine's, that a domain's records name.
+
+    Whoever writes these records could otherwise have the doctor speak to what only this network reaches, at any port.
+    A host that was typed, and what this machine's own hosts file says, is meant so.
+    """
+    if question.inside or "@" not in question.subject:
+        return ()
+    lookups = (each for each in (names.v6, names.v4) if each and not each.resolver.startswith("/"))
+    return tuple(value for each in lookups for value in each.values if nearness(value))
+
+
+def reachable(names: HostNames, question: Question) -> HostNames:
+    """The host's names without the addresses that are withheld."""
+    kept = withheld(names, question)
+
+    def without(lookup: Lookup | None) -> Lookup | None:
+        return lookup and replace(lookup, values=tuple(value for value in lookup.values if value not in kept))
+
+    return replace(names, v4=without(names.v4), v6=without(names.v6)) if kept else names
 
 
 def further_targets(question: Question, discovery: Discovery) -> tuple[Target, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Final
 
 from gatepost import __version__
-from gatepost.doctor.examine.plan import expected, is_named
+from gatepost.doctor.examine.plan import expected, further_targets, is_named, withheld
 from gatepost.doctor.examine.seen import Seen
 from gatepost.doctor.facts import Contact, HostNames, Outcome, Source, Surroundings
 from gatepost.doctor.judge import discovery, names, records, service, together
@@ -19,6 +21,9 @@ from gatepost.doctor.judge.verdict import verdict
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Question, Report, ServiceReport, Status, Target, worst
 from gatepost.doctor.names.spelling import literal
+
+PRIVATE: Final = "D30"
+"""The row for a private address that may be used: D46 says more of one that is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,21 @@ class Judging:
             yield self.book.finding("D45", subject=self.question.subject, domain=self.seen.discovery.domain)
         yield from discovery.judge(self.question, self.seen.discovery, self.book)
         for each in self.seen.names.values():
-            yield from names.judge(each, self.book)
+            kept = withheld(each, self.question)
+            judged = names.judge(each, self.book)
+            yield from (finding for finding in judged if not (kept and finding.id == PRIVATE))
+            yield from self._withheld(each.host, kept)
         yield from self._foreign()
+
+    def _withheld(self, host: str, kept: tuple[str, ...]) -> Iterator[Finding]:
+        """D46; a failure where nothing else was there to be tried. Of `0.0.0.0` alone, D10 has told."""
+        if not all(ip_address(each).is_unspecified for each in kept):
+            targets = (*self.seen.targets, *further_targets(self.question, self.seen.discovery))
+            left_out = [f"{each.where} ({address})" for each in targets if each.host == host for address in kept]
+            yield self.book.finding(
+                "D46", subject=host, evidence=f"not tried: {', '.join(left_out)}", host=host, names=", ".join(kept),
+                domain=self.seen.discovery.domain, status=Status.WARN if self.seen.contacts else None,
+            )  # fmt: skip
 
     def _foreign(self) -> Iterator[Finding]:
         """D44; a warning where it kept the password from being tried at all."""

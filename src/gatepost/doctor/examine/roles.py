@@ -96,10 +96,13 @@ class NetworkLooker:
 
 
 class NetworkFinder:
-    """The real one. `ca_file`: authorities to be trusted as well, where settings are published."""
+    """The real one. `ca_file`: authorities to be trusted as well, where settings are published. `inside`: as in
+    `Question`.
+    """
 
-    def __init__(self, ca_file: str = "") -> None:
+    def __init__(self, ca_file: str = "", *, inside: bool = False) -> None:
         self._ca_file = ca_file
+        self._inside = inside
 
     async def host_names(
         self, host: str, resolver: Any, families: tuple[int, ...], others: tuple[Any, ...], *, reverse: bool
@@ -111,4 +114,4 @@ class NetworkFinder:
     async def discover(self, address: str, resolver: Any, book: Book, families: tuple[int, ...]) -> Discovery:
         from gatepost.doctor.names.discover import discover  # noqa: PLC0415 -- start-up
 
-        return await discover(address, resolver, book, families=families, ca_file=self._ca_file)
+        return await discover(address, resolver, book, families=families, ca_file=self._ca_file, inside=self._inside)

@@ -17,6 +17,7 @@ from gatepost.doctor.examine.plan import (
     main_addresses,
     no_discovery,
     probed,
+    reachable,
     targets_of,
     with_username,
 )
@@ -77,13 +78,14 @@ class Stages:
         senders = {each.host for each in seen.targets if between_servers(each)}
         found = await _all(self._names(host, reverse=host in senders) for host in hosts)
         seen.names = {each.host: each for each in found}
-        firsts = [(each, main_addresses(seen.names[each.host], self.question)) for each in seen.targets]
+        near = {each.host: reachable(each, self.question) for each in found}
+        firsts = [(each, main_addresses(near[each.host], self.question)) for each in seen.targets]
         chosen = probed((target, address) for target, (first, _) in firsts for address in first)
         contacts = _all(self._contacts(target, *places, chosen) for target, places in firsts)
         glances = _all(
             self._glance(each, address)
             for each in more
-            for address in main_addresses(seen.names[each.host], self.question)[0]
+            for address in main_addresses(near[each.host], self.question)[0]
         )
         groups, seen.others = await asyncio.gather(contacts, glances)
         seen.contacts = [each for group in groups for each in group]
@@ -162,7 +164,8 @@ class Stages:
         for contact in seen.contacts:
             if contact.dial.reach not in {Reach.OPEN, Reach.FORBIDDEN} and self._matters(contact, seen):
                 failed.setdefault((contact.target.host, contact.dial.address), contact)
-        found = await _all(self._around(contact, seen.names[contact.target.host]) for contact in failed.values())
+        near = {host: reachable(names, self.question) for host, names in seen.names.items()}
+        found = await _all(self._around(contact, near[contact.target.host]) for contact in failed.values())
         seen.around = dict(zip(failed, found, strict=True))
 
     def _matters(self, contact: Contact, seen: Seen) -> bool:

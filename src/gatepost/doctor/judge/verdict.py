@@ -21,6 +21,8 @@ NO_NETWORK: Final = "T30"
 """The row that says that this machine has no network."""
 NO_NAMES: Final = "D45"
 """The row that says that nothing could be asked, for want of a network or of a name server."""
+WITHHELD: Final = "D46"
+"""The row for records of strangers that lead into this network: nobody looked there."""
 NO_ROUTE: Final = "T5"
 _OURS: Final = "network is unreachable"
 """How the system says (ENETUNREACH) that it has no route; EHOSTUNREACH may be said by a router near the server."""
@@ -73,7 +75,7 @@ def _order(place: _Place) -> tuple[int, int]:
 
 def _failed(question: Question, chosen: _Place, places: list[_Place], working: list[Target], book: Book) -> Verdict:
     finding = chosen.finding
-    if finding.id in {NO_NAMES, NO_NETWORK} or _is_without_route(places, working):
+    if finding.id in {NO_NAMES, NO_NETWORK, WITHHELD} or _is_without_route(places, working):
         return _verdict(Status.SKIP, book.phrase("verdict.untested", title=finding.title), finding)
     alike = _unique(
         [each.target for each in places if each.target and each.finding.id == finding.id and _is_failure(each)]

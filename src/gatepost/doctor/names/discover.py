@@ -158,10 +158,11 @@ async def discover(
     ca_file: str = "",
     families: tuple[int, ...] = (6, 4),
     budget: float = BUDGET,
+    inside: bool = False,
 ) -> Discovery:
     """Everything that can be found out for an address (or for a domain, without user names) within `budget` seconds.
 
-    Without a `fetch` the real one is used, with `ca_file`.
+    Without a `fetch` the real one is used, with `ca_file`; `inside` lets it ask servers with private addresses.
     A name that cannot be one gives a discovery whose MX look-up ended with BAD_NAME. Raises OSError if `ca_file`
     cannot be read.
     """
@@ -171,7 +172,7 @@ async def discover(
         name = address_or_domain.rpartition("@")[2]
         return Discovery(name, (), await resolver.ask(name, "MX"), ())
     hasty = resolver.within(budget * SHARE)
-    get = fetch or Fetcher(hasty, ca_file=ca_file, timeout=budget * 0.9)
+    get = fetch or Fetcher(hasty, ca_file=ca_file, timeout=budget * 0.9, inside=inside)
     address = f"{local}@{domain}" if local else ""
     return await _Search(domain, address, hasty, get, families, budget).run(book)
 

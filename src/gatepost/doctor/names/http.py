@@ -1,7 +1,8 @@
 """One HTTP question: small, bounded in octets and time, over verified TLS, to addresses that our own resolver gave.
 
 Where a redirect leads is said by a stranger, so it leads to the web only: http or https at their own ports, never from
-https to http, and never from the Internet into this network or this machine.
+https to http, and never from the Internet into this network or this machine. Nor do records of a stranger lead there,
+unless the person says that the domain is inside of this network.
 
 RFC 9112. The standard library's client would block a thread in the system's resolver, and could not be cancelled.
 """
@@ -12,12 +13,12 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from gatepost.doctor.facts import Outcome
 from gatepost.doctor.look.trust import verifying
+from gatepost.doctor.names.reading import nearness
 from gatepost.doctor.names.resolver import Resolver
 from gatepost.doctor.names.spelling import BadNameError, ascii_name, literal
 from gatepost.numbers import number
@@ -31,8 +32,6 @@ PATH: Final = "/?#[]@!$&'()*+,;=:%"
 """Signs of a path that stay as they are: a redirect may hold spaces or letters of any script."""
 ADDRESSES: Final = 3
 """Addresses of a host that are tried, one after the other."""
-TRANSLATED: Final = ip_network("64:ff9b::/96")
-"""IPv4 addresses in the clothes of IPv6 (RFC 6052 §2.1): the last 32 bits count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,16 @@ class Fetcher:
     """The real `Fetch`."""
 
     def __init__(
-        self, resolver: Resolver, *, ca_file: str = "", timeout: float = 3.0, ports: Mapping[str, int] = PORTS
+        self,
+        resolver: Resolver,
+        *,
+        ca_file: str = "",
+        timeout: float = 3.0,
+        ports: Mapping[str, int] = PORTS,
+        inside: bool = False,
     ) -> None:
         """`timeout`: seconds for one URL with all its redirects. `ca_file`: authorities to be trusted as well.
+        `inside`: names may lead to private addresses, too.
 
         `ports`: where a URL without a port leads. Raises OSError if `ca_file` cannot be read.
         """
@@ -80,6 +86,7 @@ class Fetcher:
         self._timeout = timeout
         self._ports = ports
         self._tls = verifying(ca_file)
+        self._nearest = None if inside else 0
 
     async def __call__(self, url: str) -> Fetched:
         """Gets the URL."""
@@ -90,7 +97,7 @@ class Fetcher:
             return Fetched(url, error="timed out")
 
     async def _follow(self, url: str) -> Fetched:
-        nearest = None
+        nearest = self._nearest
         for _ in range(1 + REDIRECTS):
             answer = await self._get(url, nearest)
             if answer.fetched.status not in MOVED or not answer.location:
@@ -104,7 +111,7 @@ class Fetcher:
         return Fetched(url, answer.fetched.status, error="too many redirects", there=True)
 
     async def _get(self, url: str, nearest: int | None) -> _Answer:
-        """The answer. Behind a redirect no server is asked that is nearer to this machine than `nearest`."""
+        """The answer. No server is asked that is nearer to this machine than `nearest`; None: any may be."""
         try:
             parts = urlsplit(url)
             host = _plain(parts.hostname or "")
@@ -112,9 +119,9 @@ class Fetcher:
             addresses = (host,) if literal(host) else await self._addresses(host)
         except (BadNameError, ValueError, KeyError) as error:
             return _Answer(Fetched(url, error=f"not a web address: {error}"))
-        allowed = [each for each in addresses if nearest is None or _nearness(each) <= nearest]
+        allowed = [each for each in addresses if nearest is None or nearness(each) <= nearest]
         if addresses and not allowed:
-            why = f"redirected into a private network, to {addresses[0]}"
+            why = f"leads into a private network, to {addresses[0]}: not asked"
             return _Answer(Fetched(url, error=why, there=True))
         return await self._first(url, _request(parts, host), host, [(address, port) for address in allowed])
 
@@ -159,7 +166,7 @@ class Fetcher:
             raise _OddAnswerError("the answer breaks off, or is too long") from error
         finally:
             writer.transport.abort()  # nothing more is said: a polite TLS farewell could keep us waiting
-        return _Answer(Fetched(url, status, body), headers.get("location", ""), _nearness(where[0]))
+        return _Answer(Fetched(url, status, body), headers.get("location", ""), nearness(where[0]))
 
 
 def _joined(url: str, location: str) -> str:
@@ -168,17 +175,6 @@ def _joined(url: str, location: str) -> str:
         return urljoin(url, location)
     except ValueError:
         return location
-
-
-def _nearness(address: str) -> int:
-    """0: somewhere on the Internet; 1: a private network; 2: this machine, or its own cable."""
-    found = ip_address(address)
-    if isinstance(found, IPv6Address):
-        inner = ip_address(found.packed[-4:]) if found in TRANSLATED else None
-        found = found.ipv4_mapped or found.sixtofour or inner or found
-    if found.is_loopback or found.is_link_local or found.is_unspecified:
-        return 2
-    return 0 if found.is_global and not found.is_multicast else 1
 
 
 def _plain(host: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
 
 from gatepost.doctor.facts import HostNames, Lookup, Outcome
 from gatepost.doctor.names.spelling import literal
@@ -46,6 +48,32 @@ def addresses(names: HostNames, families: tuple[int, ...] = (6, 4)) -> tuple[str
     lookups = {4: names.v4, 6: names.v6}
     wanted = (lookups[family] for family in families)
     return tuple(value for lookup in wanted if lookup and lookup.outcome is Outcome.ANSWER for value in lookup.values)
+
+
+TRANSLATED: Final = tuple(map(ip_network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
+"""IPv4 addresses in the clothes of IPv6 (RFC 6052 §2.1, RFC 2765 §2.1, RFC 4291 §2.5.5.1): the last 32 bits count."""
+WITHIN: Final = tuple(map(ip_network, ("64:ff9b:1::/48", "fec0::/10")))
+"""Translation inside of networks (RFC 8215) and their old addresses (RFC 3879): Pythons differ about them."""
+DOCUMENTED: Final = tuple(
+    map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"))
+)
+"""Kept for documentation (RFC 5737, 3849, 9637): they are in no network, neither here nor there."""
+
+
+def nearness(address: str) -> int:
+    """0: somewhere on the Internet; 1: a private or reserved network; 2: this machine, or its own cable."""
+    found = ip_address(address)
+    if isinstance(found, IPv6Address):
+        if found.is_loopback:
+            return 2
+        inner = IPv4Address(found.packed[-4:]) if any(found in each for each in TRANSLATED) else None
+        found = found.ipv4_mapped or found.sixtofour or inner or found
+    if found.is_loopback or found.is_link_local or found.is_unspecified:
+        return 2
+    if any(found in each for each in DOCUMENTED):
+        return 0
+    local = found.is_multicast or any(found in each for each in WITHIN)
+    return 0 if found.is_global and not local else 1
 
 
 @cache

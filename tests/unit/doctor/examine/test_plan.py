@@ -15,10 +15,12 @@ from gatepost.doctor.examine.plan import (
     no_discovery,
     probed,
     promised,
+    reachable,
     service_at,
     targets_of,
     username,
     with_username,
+    withheld,
 )
 from gatepost.doctor.facts import Contact, Discovery, HostNames, Lookup, Outcome, Publication, Source
 from gatepost.doctor.model import Finding, Question, Secret, Target
@@ -145,6 +147,31 @@ def test_one_address_of_each_family_is_looked_at_thoroughly() -> None:
     )
     assert main_addresses(names, Question(HOST)) == (("2001:db8::1", "192.0.2.1"), ("2001:db8::2", "192.0.2.2"))
     assert main_addresses(names, Question(HOST, families=(4,))) == (("192.0.2.1",), ("192.0.2.2",))
+
+
+INNER = ("10.0.0.1", "127.0.0.1", "169.254.169.254")
+
+
+def of_addresses(v4: tuple[str, ...], v6: tuple[str, ...] = (), resolver: str = "system") -> HostNames:
+    answers = {"A": v4, "AAAA": v6}
+    four, six = (Lookup(HOST, kind, Outcome.ANSWER, values, resolver=resolver) for kind, values in answers.items())
+    return HostNames(HOST, four, six if v6 else None)
+
+
+def test_what_records_name_inside_of_this_network_is_withheld() -> None:
+    names = of_addresses((*INNER, "9.9.9.9"), ("::1", "2620:fe::fe"))
+    assert withheld(names, Question(ADDRESS)) == ("::1", *INNER)
+    assert main_addresses(reachable(names, Question(ADDRESS)), Question(ADDRESS)) == (("2620:fe::fe", "9.9.9.9"), ())
+    nothing = reachable(of_addresses(INNER), Question(ADDRESS))
+    assert main_addresses(nothing, Question(ADDRESS)) == ((), ())
+
+
+def test_what_the_person_or_this_machine_says_is_meant_so() -> None:
+    names = of_addresses(INNER)
+    for question in (Question(HOST), Question(ADDRESS, inside=True)):
+        assert withheld(names, question) == ()
+        assert reachable(names, question) is names
+    assert withheld(of_addresses(INNER, resolver="/etc/hosts"), Question(ADDRESS)) == ()
 
 
 # --- the login -------------------------------------------------------------------------------------------------------

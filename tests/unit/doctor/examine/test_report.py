@@ -242,3 +242,18 @@ def test_what_was_seen_of_a_slow_server_holds() -> None:
     made = report(replace(contact(), unfinished=True, seconds=8.5))
     assert {"T0", "T25", "C0"} <= set(ids(made.services[0].findings))
     assert made.verdict.because == "T25"
+
+
+@pytest.mark.parametrize(("inner", "told"), [("10.0.0.1", True), ("0.0.0.0", False), ("9.9.9.9", False)])
+def test_an_address_that_was_not_tried_is_told_once(inner: str, told: bool) -> None:
+    seen = found_by_srv(HOST)
+    seen.names = {HOST: HostNames(HOST, Lookup(HOST, "A", Outcome.ANSWER, (inner,)), None)}
+    for contacts, status in ((seen.contacts, Status.WARN), ([], Status.FAIL)):
+        seen.contacts = contacts
+        made = judging(seen, subject="me@example.com").report(0.5)
+        assert [each.status for each in made.findings if each.id == "D46"] == [status] * told
+        assert "D30" not in ids(made.findings)
+    assert (made.verdict.because == "D46") is told
+    if told:
+        assert f"{HOST}:" in next(each.evidence for each in made.findings if each.id == "D46")
+        assert not made.examined

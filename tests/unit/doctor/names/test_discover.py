@@ -175,16 +175,18 @@ def test_without_a_fetch_function_the_real_one_is_used(monkeypatch):
     made = []
 
     class Fetcher:
-        def __init__(self, resolver, *, ca_file, timeout):
-            made.append((resolver.timeout, ca_file, timeout))
+        def __init__(self, resolver, *, ca_file, timeout, inside):
+            made.append((resolver.timeout, ca_file, timeout, inside))
 
         async def __call__(self, url):
             return Fetched(url, 404)
 
     monkeypatch.setattr(module, "Fetcher", Fetcher)
     with DnsServer({}) as server:
-        asyncio.run(discover("me@example.test", Resolver((server.where,)), BOOK, ca_file="ca.pem", budget=2))
-    assert made == [(1.2, "ca.pem", 1.8)]
+        asyncio.run(
+            discover("me@example.test", Resolver((server.where,)), BOOK, ca_file="ca.pem", budget=2, inside=True)
+        )
+    assert made == [(1.2, "ca.pem", 1.8, True)]
 
 
 def publication(source, *services, denied=(), host="h"):
@@ -227,7 +229,7 @@ def test_the_whole_way_over_loopback_dns_and_https(tmp_path, run_loop):
         resolver = Resolver((dns.where,))
         async with web_server({(host, "/mail/config-v1.1.xml"): page(config())}, tls) as web:
             ports = {"https": web.port, "http": 1}
-            fetch = Fetcher(resolver, ca_file=str(files.authority), ports=ports)
+            fetch = Fetcher(resolver, ca_file=str(files.authority), ports=ports, inside=True)
             found = await discover("me@example.test", resolver, BOOK, fetch=fetch)
             return found, web.requests
 

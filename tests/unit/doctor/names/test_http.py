@@ -26,14 +26,15 @@ def tls(files):
     return context
 
 
-def fetch(url, pages, *, tls=None, ca="", zone=None, timeout=5.0):
+def fetch(url, pages, *, tls=None, ca="", zone=None, timeout=5.0, inside=True):
     """What comes of a URL, and the requests that the server saw. `http` and `https` both lead to the server."""
     zone = zone or {HOST: {"A": ["127.0.0.1"]}, "other.example.test": {"A": ["127.0.0.1"]}}
 
     async def run():
         async with web_server(pages, tls) as server:
             ports = {"https": server.port, "http": server.port}
-            get = Fetcher(Resolver((dns.where,), timeout=1), ca_file=str(ca), timeout=timeout, ports=ports)
+            resolver = Resolver((dns.where,), timeout=1)
+            get = Fetcher(resolver, ca_file=str(ca), timeout=timeout, ports=ports, inside=inside)
             return await get(url.replace("PORT", str(server.port))), server.requests
 
     with DnsServer(zone) as dns:
@@ -185,9 +186,22 @@ def near(*addresses):
 def test_no_redirect_leads_from_the_internet_into_a_private_network(far_away, address):
     pages = {(HOST, "/x"): moved("http://other.example.test/reboot"), ("other.example.test", "/reboot"): page("!")}
     fetched, requests = fetch(f"http://{HOST}/x", pages, zone=near(address))
-    assert fetched.error == f"redirected into a private network, to {address}"
+    assert fetched.error == f"leads into a private network, to {address}: not asked"
     assert fetched.there
     assert requests == [(HOST, "/x")]
+    assert far_away == ["93.184.216.34"]
+
+
+def test_records_of_strangers_lead_into_no_private_network(far_away):
+    pages = {(HOST, "/x"): page("!")}
+    for url in (f"http://{HOST}/x", "http://10.0.0.1/x", "http://[::1]/x"):
+        fetched, requests = fetch(url, pages, inside=False)
+        assert fetched.error.startswith("leads into a private network")
+        assert fetched.there
+        assert not requests
+    assert not far_away
+    fetched, _ = fetch(f"http://{HOST}/x", pages, zone={HOST: {"A": ["10.0.0.1", "93.184.216.34"]}}, inside=False)
+    assert fetched.status == 200
     assert far_away == ["93.184.216.34"]
 
 

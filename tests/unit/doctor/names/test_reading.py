@@ -1,5 +1,15 @@
+import pytest
+
 from gatepost.doctor.facts import HostNames, Lookup, Outcome
-from gatepost.doctor.names.reading import addresses, base_domain, is_null_mx, mx_hosts, same_owner, srv_records
+from gatepost.doctor.names.reading import (
+    addresses,
+    base_domain,
+    is_null_mx,
+    mx_hosts,
+    nearness,
+    same_owner,
+    srv_records,
+)
 
 
 def mx(*values, outcome=Outcome.ANSWER):
@@ -52,3 +62,20 @@ def test_an_answer_is_proved_only_by_a_validating_resolver_on_this_machine():
         Lookup("x", "MX", Outcome.ANSWER, dnssec=ad, local=here) for ad in (True, False) for here in (True, False)
     ]
     assert [each.proved for each in proofs] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("address", "near"),
+    [
+        *((each, 0) for each in ("9.9.9.9", "2620:fe::fe", "192.0.2.1", "2001:db8::1", "64:ff9b::909:909")),
+        *((each, 0) for each in ("::ffff:9.9.9.9", "2002:909:909::1")),
+        *((each, 1) for each in ("10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "224.0.0.1")),
+        *((each, 1) for each in ("240.0.0.1", "255.255.255.255", "fd00::1", "fec0::1", "ff02::1", "64:ff9b:1::1")),
+        *((each, 1) for each in ("::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "::10.0.0.1", "2001::a00:1")),
+        *((each, 2) for each in ("127.0.0.1", "169.254.169.254", "0.0.0.0", "0.0.0.1", "::", "::1", "fe80::1%eth0")),
+        *((each, 2) for each in ("::ffff:127.0.0.1", "64:ff9b::7f00:1", "::ffff:0:169.254.169.254", "2002:7f00:1::")),
+    ],
+)
+def test_how_near_an_address_is(address, near):
+    assert (nearness(address) > 0) == (near > 0)
+    assert nearness(address) == near or address == "0.0.0.1"
