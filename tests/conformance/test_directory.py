@@ -254,3 +254,23 @@ async def test_a_closed_store_takes_nothing(bench):
     await bench.store.close()
     with pytest.raises(StoreUnavailableError):
         await bench.store.execute(CreateDomain("a.org"))
+
+
+async def test_an_account_with_some_of_its_credentials(bench):
+    """Its neighbours, read to hide how many it has, do not show; nor does anybody in place of a stranger."""
+    store = bench.store
+    assert await store.account_with_credentials("bob@example.com", "main", 3) == (None, [])
+    people = {name: await new_account(store, f"{name}@example.com") for name in ("alice", "bob", "carol", "dave")}
+    verifier = Verifier("hash", b"stored", b"server")
+    for name, credentials in (("alice", "ab"), ("bob", "abcz"), ("dave", "z")):
+        for each in credentials:
+            kind = CredentialKind.APP
+            await store.execute(SetCredential(people[name].account_id, each, kind, frozenset(Scope), verifier))
+    for name, found in (("alice", "ab"), ("bob", "zab"), ("carol", ""), ("dave", "z")):
+        account, credentials = await store.account_with_credentials(f"{name}@example.com", "z", 3)
+        assert account == await store.account(people[name].account_id)
+        assert [each.name for each in credentials] == list(found)
+        assert {each.account_id for each in credentials} <= {account.account_id}
+    for stranger in ("", "aaa@example.com", "bo@example.com", "bob@example.con", "zoe@example.com"):
+        assert await store.account_with_credentials(stranger, "main", 3) == (None, [])
+        assert await store.account_by_login(stranger) is None

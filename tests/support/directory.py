@@ -46,6 +46,13 @@ class DirectoryStore:
         self.reads += 1
         return [c for (number, _), c in sorted(self.keys.items()) if number == account_id]
 
+    async def account_with_credentials(
+        self, login: str, first: str, most: int
+    ) -> tuple[Account | None, Sequence[Credential]]:
+        account = await self.account_by_login(login)
+        found = await self.credentials(account.account_id if account else 0)
+        return account, sorted(found, key=lambda each: each.name != first)[:most]
+
     async def execute(self, command: Any) -> Any:
         assert isinstance(command, TouchCredentials)
         for account_id, credential_id, at in command.uses:

@@ -16,14 +16,12 @@ from gatepost.errors import AlreadyExistsError, InvalidValueError, NoSuchAccount
 from gatepost.identity import passwords
 from gatepost.identity.directory import Directory
 from gatepost.identity.names import parse_login, shown
+from gatepost.identity.passwords import MAIN, MOST_APP
 from gatepost.model import Account, Credential, CredentialKind, DeletePolicy, Scope, Verifier
 from gatepost.sasl.prepare import opaque_string
 from gatepost.store.api import Store
 from gatepost.store.commands import AddAddress, CreateAccount, CreateDomain, SetCredential, UpdateAccount
 from gatepost.text import visible
-
-MAIN: Final = "main"
-"""Name of the credential that is an account's main password."""
 
 SHORTEST: Final = 8
 """Characters of a password that a person chose (NIST SP 800-63B §3.1.1.2)."""
@@ -142,15 +140,19 @@ async def set_password(store: Store, account: Account, password: str) -> Credent
 async def add_app_password(
     store: Store, account: Account, name: str, scope: frozenset[Scope]
 ) -> tuple[Credential, str]:
-    """A new password for one program or device; the text is nowhere else. Raises InvalidValueError,
-    AlreadyExistsError.
+    """A new password for one program or device; the text is nowhere else. Raises AlreadyExistsError, and
+    InvalidValueError, also when there are `MOST_APP` already.
     """
     name = unicodedata.normalize("NFC", name.strip())
     if not name or len(name) > MAX_NAME or not all(map(visible, name)):
         raise InvalidValueError(f"{shown(name)!r} is no name for an app password: 1 to {MAX_NAME} printable characters")
-    if name == MAIN or any(c.name == name for c in await store.credentials(account.account_id)):
+    present = await store.credentials(account.account_id)
+    if name == MAIN or any(each.name == name for each in present):
         fix = f"Choose another name, or first: gatepost password remove {account.login} {name!r}"
         raise AlreadyExistsError(f"{account.login} has a password named {name} already\n{fix}")
+    if sum(each.kind is CredentialKind.APP for each in present) >= MOST_APP:
+        fix = f"Remove one that is not used any more: gatepost password list {account.login}"
+        raise InvalidValueError(f"{account.login} has {MOST_APP} app passwords, as many as one may have\n{fix}")
     password = passwords.generate_app_password()
     verifier = await asyncio.to_thread(passwords.make_verifier, password, CredentialKind.APP, account.scram_salt)
     command = SetCredential(account.account_id, name, CredentialKind.APP, scope, verifier)

@@ -15,12 +15,12 @@ from gatepost.identity import passwords
 from gatepost.identity.api import Login, LoginFailedError
 from gatepost.identity.cache import LIFETIME, Entry, LoginCache
 from gatepost.identity.dialogs import SaslDialog
-from gatepost.identity.directory import Directory, Entrant
+from gatepost.identity.directory import MOST_KEYS, Directory, Entrant
 from gatepost.identity.hasher import Hasher, HasherBusyError
 from gatepost.identity.last_use import LastUse
 from gatepost.identity.names import shown
 from gatepost.identity.throttle import BUSY, Throttle
-from gatepost.model import Credential, Scope
+from gatepost.model import Credential, Scope, Verifier
 from gatepost.net.api import Peer, TlsInfo
 from gatepost.net.tally import Tally
 from gatepost.sasl.exchange import EXTERNAL, LOGIN, PLAIN, STRENGTH
@@ -35,8 +35,9 @@ WRONG: Final = "Wrong name or password."
 CERTIFICATE: Final = "client certificate"
 """The name that logs give to a credential that is none of the store's."""
 
-_NO_KEYS: Final = ScramKeys(b"\0" * 32, b"\0" * 32)
-"""For strangers: no proof has a StoredKey of zeros, and finding that out takes as long as with a real one."""
+_NOBODYS: Final = [Verifier("", bytes(32), bytes(32))] * MOST_KEYS
+"""What an account has fewer, and all that a stranger has: no proof has a StoredKey of zeros, and finding that out takes
+as long as with a real one."""
 
 
 class StoreAuthenticator:
@@ -175,15 +176,15 @@ class StoreAuthenticator:
 
     async def salt(self, username: str) -> bytes:
         """See `Door`."""
-        return self._directory.salt(await self._directory.look_up(username))
+        return await self._directory.salt(username)
 
     async def proof(self, need: NeedKeys, peer: Peer, scope: Scope, mechanism: str) -> tuple[Login, Say]:
         """See `Door`. Everything is read anew: the credential may have gone since the salt was told."""
         known = await self._directory.name(need.username)
         async with self._throttle.turn(peer.address, known.login if known else shown(need.username)):
-            entrant = await self._directory.look_up(need.username)
-            keys = [ScramKeys(c.verifier.stored_key, c.verifier.server_key) for c in entrant.credentials]
-            verified = need.answer(keys or [_NO_KEYS])
+            entrant = await self._directory.look_up_some(need.username)
+            verifiers = ([each.verifier for each in entrant.credentials] + _NOBODYS)[:MOST_KEYS]
+            verified = need.answer([ScramKeys(each.stored_key, each.server_key) for each in verifiers])
             credential = entrant.credentials[verified.index] if verified else None
             outcome = entrant.enter(credential, scope, mechanism, until=0)
             entry = self._admitted(outcome, entrant.name.login, peer, need.proof)

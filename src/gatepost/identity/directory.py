@@ -12,11 +12,15 @@ from gatepost.identity import passwords
 from gatepost.identity.api import Login
 from gatepost.identity.cache import Entry
 from gatepost.identity.names import LoginName, parse_domain, parse_login, shown
+from gatepost.identity.passwords import MAIN, MOST_APP
 from gatepost.model import Account, Credential, CredentialKind, Scope, Verifier
 from gatepost.store.api import Store
 
 NOBODY: Final = 0
 """An account id that no account has."""
+
+MOST_KEYS: Final = 1 + MOST_APP
+"""Credentials that SCRAM knows of an account: its main password and as many app passwords as it may have."""
 
 
 class Entrant(Struct, frozen=True):
@@ -105,11 +109,26 @@ class Directory:
         credentials = await self._store.credentials(account.account_id if account else NOBODY)
         return Entrant(name or LoginName(shown(text)), account, credentials, generation)
 
-    def salt(self, entrant: Entrant) -> bytes:
-        """The account's SCRAM salt; for an unknown one, what its salt would be."""
-        if entrant.account and entrant.account.scram_salt:
-            return entrant.account.scram_salt
-        return passwords.scram_salt(self._secret, entrant.name.login)
+    async def look_up_some(self, text: str) -> Entrant:
+        """The same with `MOST_KEYS` credentials at most, at the same cost whoever it is and however many they have.
+
+        `look_up` is as slow as there are credentials, which argon2 hides, and nothing else does.
+        """
+        generation = self.generation
+        name = await self.name(text)
+        login = name.login if name else ""
+        account, credentials = await self._store.account_with_credentials(login, MAIN, MOST_KEYS)
+        return Entrant(name or LoginName(shown(text)), account, credentials, generation)
+
+    async def salt(self, text: str) -> bytes:
+        """The account's SCRAM salt; for an unknown one, what its salt would be: one read and one HMAC, whoever it is.
+
+        Raises StoreUnavailableError.
+        """
+        name = await self.name(text)
+        account = await self._store.account_by_login(name.login if name else "")
+        derived = passwords.scram_salt(self._secret, name.login if name else shown(text))
+        return (account.scram_salt if account else b"") or derived
 
 
 def _parsed(text: str, default_domain: str) -> LoginName | None:

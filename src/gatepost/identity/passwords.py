@@ -17,6 +17,13 @@ from gatepost.model import Credential, CredentialKind, Verifier
 from gatepost.sasl.prepare import opaque_string
 from gatepost.sasl.scram import make_keys
 
+MAIN: Final = "main"
+"""Name of the credential that is an account's main password."""
+
+MOST_APP: Final = 15
+"""App passwords of one account: for the devices of a family. As many are tried at each login, by SCRAM and by name,
+though an account has fewer or does not exist, so that nobody can tell by the time that it takes: 3 µs each."""
+
 _TIME, _MEMORY, _LANES = 2, 19 * 1024, 1
 """OWASP's argon2id parameters: 19 MiB, two passes, one lane; some 30 ms. More memory would let a few dozen
 simultaneous logins push mail out of the page cache."""
@@ -42,6 +49,9 @@ def _dummy() -> str:
 
 DUMMY_HASH: Final = _dummy()
 """Fits no password, and takes as long to find out as a real one."""
+
+_NO_APP: Final = f"sha256${secrets.token_hex(16)}${secrets.token_hex(32)}"
+"""The same for app passwords."""
 
 
 def generate_password() -> str:
@@ -98,14 +108,18 @@ def _app_digest(salt: str, canonical: str) -> str:
 
 
 def find_app(password: str, credentials: Sequence[Credential]) -> Credential | None:
-    """The app password that this is, or None. Microseconds, and the same work whichever one matches."""
+    """The app password that this is, or None. Microseconds, and the same work whichever one matches, and if none does.
+
+    Those of an account that has more than `MOST_APP`, from an earlier release, are all looked at.
+    """
     canonical = canonical_app_password(password)
+    apps = [each for each in credentials if each.kind is CredentialKind.APP]
     found = None
-    for credential in credentials:
-        if credential.kind is CredentialKind.APP:
-            _, salt, digest = credential.verifier.hash.split("$")
-            if hmac.compare_digest(_app_digest(salt, canonical), digest) and canonical:
-                found = credential
+    for place in range(max(MOST_APP, len(apps))):
+        credential = apps[place] if place < len(apps) else None
+        _, salt, digest = (credential.verifier.hash if credential else _NO_APP).split("$")
+        if hmac.compare_digest(_app_digest(salt, canonical), digest) and canonical and credential:
+            found = credential
     return found
 
 

@@ -68,7 +68,10 @@ def mac(key: bytes, message: bytes) -> bytes:
 
 
 def xor(left: bytes, right: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(left, right, strict=True))
+    """Raises ValueError if they differ in length."""
+    if len(left) != len(right):
+        raise ValueError("only octets of equal number have an exclusive or")
+    return (int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(len(left))
 
 
 def encode64(data: bytes) -> str:

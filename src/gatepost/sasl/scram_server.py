@@ -82,16 +82,16 @@ class ScramServer:
 
     def _verify(self, keys: Sequence[ScramKeys]) -> Verified | None:
         message = f"{self._first.bare},{self._server_first},{self._final.without_proof}".encode()
-        found: Verified | None = None
+        found = -1
         for index, key in enumerate(keys):
             signature = scram.mac(key.stored_key, message)
             claimed = hashlib.sha256(scram.xor(self._final.proof, signature)).digest()
-            proof_of_us = Say(b"v=" + scram.encode64(scram.mac(key.server_key, message)).encode())
             if hmac.compare_digest(claimed, key.stored_key):
-                found = Verified(index, proof_of_us)
-        if found:
-            self._expect = self._acknowledged
-        return found
+                found = index
+        if found < 0:
+            return None
+        self._expect = self._acknowledged
+        return Verified(found, Say(b"v=" + scram.encode64(scram.mac(keys[found].server_key, message)).encode()))
 
     def _acknowledged(self, data: bytes | None) -> Finished:
         """The server's signature travels in a challenge, which the client answers with nothing (RFC 4422 §5.1.3)."""

@@ -46,7 +46,18 @@ class DirectoryReader(Protocol):
         """Raises NoSuchAccountError."""
 
     async def account_by_login(self, login: str) -> Account | None:
-        """The account whose primary address is exactly `login` (normalised by the caller)."""
+        """The account whose primary address is exactly `login` (normalised by the caller).
+
+        Costs the same whether or not there is one: strangers ask.
+        """
+
+    async def account_with_credentials(
+        self, login: str, first: str, most: int
+    ) -> tuple[Account | None, Sequence[Credential]]:
+        """The account of this login, with up to `most` credentials: the one named `first`, then the others by name.
+
+        Costs the same whether or not there is one, and however few credentials it has: strangers ask.
+        """
 
     async def accounts(self, *, after: str = "", limit: int = 1000) -> Sequence[Account]:
         """By login, those that sort after `after`."""

@@ -172,6 +172,15 @@ def test_app_passwords_have_names_of_their_own(store: MemoryStore) -> None:
             run(admin.add_app_password(store, account, name, scope))
 
 
+def test_app_passwords_are_bounded_in_number(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "MOST_APP", 2)
+    account, _ = run(admin.create_account(store, Settings(), SECRET, "alice"))
+    for name in ("one", "two"):
+        run(admin.add_app_password(store, account, name, frozenset(Scope)))
+    with pytest.raises(InvalidValueError, match=r"gatepost password list alice@example\.com"):
+        run(admin.add_app_password(store, account, "three", frozenset(Scope)))
+
+
 def test_chosen_passwords_have_a_least_length() -> None:
     admin.check_chosen("12345678")
     with pytest.raises(InvalidValueError, match="8 characters"):

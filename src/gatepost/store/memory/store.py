@@ -85,6 +85,14 @@ class MemoryStore:
         """See `DirectoryReader`."""
         return next((p.view() for p in self._tables.people.values() if p.account.login == login), None)
 
+    async def account_with_credentials(
+        self, login: str, first: str, most: int
+    ) -> tuple[Account | None, Sequence[Credential]]:
+        """See `DirectoryReader`."""
+        account = await self.account_by_login(login)
+        found = await self.credentials(account.account_id) if account else []
+        return account, sorted(found, key=lambda each: each.name != first)[:most]
+
     async def accounts(self, *, after: str = "", limit: int = 1000) -> Sequence[Account]:
         """See `DirectoryReader`."""
         found = sorted((p.view() for p in self._tables.people.values()), key=lambda account: account.login)

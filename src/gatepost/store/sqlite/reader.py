@@ -100,6 +100,11 @@ def split_keywords(stored: str) -> tuple[str, ...]:
     return tuple(stored.split("\n")) if stored else ()
 
 
+NO_ACCOUNT: Final[Row] = (0, "", 0, 0, 0, DeletePolicy.PURGE, 0, 0, 0, 0, b"0123456789abcdef")
+NO_KEY: Final[Row] = (0, 0, "main", CredentialKind.APP, " ".join(Scope), "sha256$$", bytes(32), bytes(32), 0, 0)
+"""Decoded where there is nothing to decode, so that looking for nobody takes as long."""
+
+
 class SqliteReader:
     """The reading half of the engine, on a connection of its own."""
 
@@ -156,8 +161,22 @@ class SqliteReader:
 
     async def account_by_login(self, login: str) -> Account | None:
         """See `DirectoryReader`."""
-        row = self._row(SQL["account_by_login"], login)
-        return None if row is None else to_account(row)
+        found = self._account_near(login)
+        return found if found.login == login and found.account_id else None
+
+    def _account_near(self, login: str) -> Account:
+        """The next one by name in place of one that is not there."""
+        return to_account(self._row(SQL["account_by_login"], login) or NO_ACCOUNT)
+
+    async def account_with_credentials(
+        self, login: str, first: str, most: int
+    ) -> tuple[Account | None, Sequence[Credential]]:
+        """See `DirectoryReader`. Neighbours fill up a small account, `NO_KEY` a small directory."""
+        near = self._account_near(login)
+        rows = self._rows(SQL["some_credentials"], near.account_id, first, most)
+        decoded = [to_credential(row) for row in (*rows, *[NO_KEY] * (most - len(rows)))]
+        own = [each for each in decoded if each.account_id == near.account_id]
+        return (near, own) if near.login == login and near.account_id else (None, [])
 
     async def accounts(self, *, after: str = "", limit: int = 1000) -> Sequence[Account]:
         """See `DirectoryReader`."""

@@ -7,9 +7,19 @@ SELECT account_id, login, enabled, quota, used, delete_policy, hold_days, expire
 FROM account WHERE account_id = ?;
 
 -- name: account_by_login
-SELECT account_id, login, enabled, quota, used, delete_policy, hold_days, expire_days, login_delay,
-       soft_login_delay, scram_salt
-FROM account WHERE login = ?;
+-- Or the next one, behind the last one the first: one row is read for each name.
+SELECT * FROM (
+    SELECT account_id, login, enabled, quota, used, delete_policy, hold_days, expire_days, login_delay,
+           soft_login_delay, scram_salt
+    FROM account WHERE login >= ? ORDER BY login LIMIT 1
+)
+UNION ALL
+SELECT * FROM (
+    SELECT account_id, login, enabled, quota, used, delete_policy, hold_days, expire_days, login_delay,
+           soft_login_delay, scram_salt
+    FROM account WHERE login > '' ORDER BY login LIMIT 1
+)
+LIMIT 1;
 
 -- name: accounts
 SELECT account_id, login, enabled, quota, used, delete_policy, hold_days, expire_days, login_delay,
@@ -23,6 +33,26 @@ SELECT ifnull((SELECT max(login_delay) FROM account WHERE login_delay > 0), 0),
 -- name: credentials
 SELECT credential_id, account_id, name, kind, scope, hash, stored_key, server_key, created, last_used
 FROM credential WHERE account_id = ? ORDER BY name;
+
+-- name: some_credentials
+-- Always `most` rows, if there are as many: what an account does not have, its neighbours fill. The signs before ?3 keep
+-- SQLite from making the statement anew for each value of it (SQLITE_STMTSTATUS_REPREPARE).
+SELECT * FROM (
+    SELECT credential_id, account_id, name, kind, scope, hash, stored_key, server_key, created, last_used
+    FROM credential WHERE account_id = ?1 AND name = ?2
+)
+UNION ALL
+SELECT * FROM (
+    SELECT credential_id, account_id, name, kind, scope, hash, stored_key, server_key, created, last_used
+    FROM credential WHERE account_id >= ?1 AND NOT (account_id = ?1 AND name = ?2)
+    ORDER BY account_id, name LIMIT +?3
+)
+UNION ALL
+SELECT * FROM (
+    SELECT credential_id, account_id, name, kind, scope, hash, stored_key, server_key, created, last_used
+    FROM credential WHERE account_id <> ?1 ORDER BY account_id, name LIMIT +?3
+)
+LIMIT +?3;
 
 -- name: addresses
 SELECT address.address
