@@ -106,8 +106,23 @@ def test_specimen(specimen: Specimen) -> None:
 
 
 def test_a_name_server_that_is_silent() -> None:
-    specimen = named("D45", Fault.DROP, also="D2", ask={"timeout": 1.0})
+    specimen = named("D45", Fault.DROP, ask={"timeout": 1.0})
     confirm(specimen, asyncio.run(examined(specimen)))
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVFAIL, Fault.REFUSED])
+@pytest.mark.parametrize("subject", [HOST, ME])
+def test_a_name_server_without_a_way_out_is_told_before_all_else(fault: Fault, subject: str) -> None:
+    class Walled(DnsServer):
+        def _types(self, _name: str) -> Fault:
+            return fault
+
+    with Walled() as names:
+        question = Question(subject, service="imaps", timeout=1.0, families=(4,))
+        report = asyncio.run(examine(question, resolver=Resolver((names.where,)), book=BOOK))
+    assert report.findings[0].id == report.verdict.because == "D45"
+    assert "D2" not in {each.id for each in report.findings}
+    assert not report.examined
 
 
 def test_an_address_from_the_hosts_file(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from gatepost.doctor.examine.plan import expected, further_targets, is_named, wi
 from gatepost.doctor.examine.seen import Seen
 from gatepost.doctor.facts import Contact, HostNames, Outcome, Source, Surroundings
 from gatepost.doctor.judge import discovery, names, records, service, together
+from gatepost.doctor.judge.alike import merged
 from gatepost.doctor.judge.limits import limited
 from gatepost.doctor.judge.pen import session
 from gatepost.doctor.judge.settings import same_place, settings
@@ -22,6 +23,8 @@ from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Question, Report, ServiceReport, Status, Target, worst
 from gatepost.doctor.names.spelling import literal
 
+UNANSWERED: Final = "D2"
+"""The row for a name that nobody answers for."""
 PRIVATE: Final = "D30"
 """The row for a private address that may be used: D46 says more of one that is not."""
 
@@ -62,8 +65,21 @@ class Judging:
         )
 
     def _general(self) -> Iterator[Finding]:
-        if self._is_cut_off():
-            yield self.book.finding("D45", subject=self.question.subject, domain=self.seen.discovery.domain)
+        cut_off = self._is_cut_off()
+        if cut_off:
+            yield self._cut_off()
+        found = merged(self._of_names())
+        # That nobody answers for a name is the same once more.
+        yield from (each for each in found if not (cut_off and each.id == UNANSWERED))
+
+    def _cut_off(self) -> Finding:
+        lookups = [each for host in self.seen.names.values() for each in (host.v4, host.v6) if each]
+        lookups += [each for each in (self.seen.discovery.mx, self.seen.outside) if each and each.outcome in names.BAD]
+        proof = "; ".join(dict.fromkeys(map(names.evidence, lookups)))
+        domain = self.seen.discovery.domain
+        return self.book.finding("D45", subject=self.question.subject, evidence=proof, domain=domain)
+
+    def _of_names(self) -> Iterator[Finding]:
         yield from discovery.judge(self.question, self.seen.discovery, self.book)
         for each in self.seen.names.values():
             kept = withheld(each, self.question)
@@ -143,17 +159,22 @@ class Judging:
         return secret is None or secret.reveal().isascii()
 
     def _is_cut_off(self) -> bool:
-        """No name was answered for, in time or at all: then nothing is known of the servers."""
-        asked = self.seen.names.values()
-        if self.seen.contacts or not all(map(_is_unanswered, asked)):
-            return False
-        return bool(asked) or self._is_domain_unanswered()
+        """No name was answered for, in time or at all: then nothing is known of the servers.
 
-    def _is_domain_unanswered(self) -> bool:
+        A refusal is an answer of a kind, unless a name that everybody knows is refused as well.
+        """
+        asked = self.seen.names.values()
+        outside = self.seen.outside
+        silent = names.BAD if outside and outside.outcome in names.BAD else frozenset({Outcome.TIMED_OUT})
+        if self.seen.contacts or not all(_is_unanswered(each, silent) for each in asked):
+            return False
+        return bool(asked) or self._is_domain_unanswered(silent)
+
+    def _is_domain_unanswered(self, silent: frozenset[Outcome]) -> bool:
         """Neither for its mail servers nor for any service record there was an answer."""
         found = self.seen.discovery
         services = [each for each in found.publications if each.source is Source.SRV]
-        return found.mx.outcome is Outcome.TIMED_OUT and all(each.error for each in services)
+        return found.mx.outcome in silent and all(each.error for each in services)
 
 
 def expires(contacts: Iterable[Contact]) -> int:
@@ -162,9 +183,10 @@ def expires(contacts: Iterable[Contact]) -> int:
     return min((each.chain[0].not_after for each in sessions if each and each.chain), default=0)
 
 
-def _is_unanswered(names: HostNames) -> bool:
-    asked = [each for each in (names.v4, names.v6) if each]
-    return all(each.outcome is Outcome.TIMED_OUT for each in asked)
+def _is_unanswered(host: HostNames, silent: frozenset[Outcome]) -> bool:
+    """By the own name server, nor by others."""
+    asked = [each for each in (host.v4, host.v6) if each]
+    return all(each.outcome in silent for each in asked) and all(each.outcome in names.BAD for each in host.others)
 
 
 def _examined(contacts: Iterable[Contact]) -> list[Target]:

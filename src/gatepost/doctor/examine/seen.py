@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gatepost.doctor.facts import Contact, Discovery, HostNames, Surroundings
+from gatepost.doctor.facts import Contact, Discovery, HostNames, Lookup, Surroundings
 from gatepost.doctor.model import Target
 
 Place = tuple[str, str]
@@ -25,5 +25,7 @@ class Seen:
     """Made after a login that failed."""
     around: dict[Place, Surroundings] = field(default_factory=dict)
     login: Contact | None = None
+    outside: Lookup | None = None
+    """What the name server said of a name that everybody knows, where it answered for none that was asked."""
     shut_out: bool = False
     """Whether the login failed to begin: the server did not let us in once more."""

@@ -106,7 +106,8 @@ def _names_of(provider: Provider) -> set[str]:
 def one_failed(lookup: Lookup, others: tuple[Lookup, ...], book: Book, status: Status | None = Status.WARN) -> Finding:
     """No answer for this family; a warning only while the other family answers. Whose fault is it?"""
     same = [each for each in others if each.kind == lookup.kind]
-    elsewhere = [each for each in same if each.outcome in {Outcome.ANSWER, Outcome.NODATA}]
+    knows = [each for each in others if each.kind in ADDRESS_KINDS and each.outcome is Outcome.ANSWER]
+    elsewhere = [each for each in same if each.outcome in {Outcome.ANSWER, Outcome.NODATA}] or knows
     if DNSSEC_SIGN in lookup.error:
         return book.finding("D20", subject=lookup.name, evidence=evidence(lookup), status=status, host=lookup.name)
     if elsewhere:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final, assert_never
 
+from msgspec.structs import replace
+
 from gatepost.doctor.facts import Contact, Dial, Ending, Reach, Surroundings
 from gatepost.doctor.judge.pen import Pen, ended, implicit, readable, speaks_tls
 from gatepost.doctor.knowledge import Book
@@ -98,7 +100,14 @@ def _refused(dial: Dial, around: Surroundings, write: Pen) -> Finding:
     if _all_mail_refused(around):
         return write("T21", dial.error, ports=_open_ports(around))
     status = Status.WARN if _is_open(around.other_family) else None
-    return write("T1", dial.error, status=status, ports=_open_ports(around))
+    found = write("T1", dial.error, status=status, ports=_open_ports(around))
+    return _on_this_machine(found, around, write) if _is_loopback(dial.address) else found
+
+
+def _on_this_machine(found: Finding, around: Surroundings, write: Pen) -> Finding:
+    """No firewall and no public address has to do with it."""
+    fix = write.book.phrase("refused_here.fix", ports=_open_ports(around))
+    return replace(found, cause=write.book.phrase("refused_here.cause"), fix=fix)
 
 
 def _silent(dial: Dial, around: Surroundings, write: Pen) -> Finding:

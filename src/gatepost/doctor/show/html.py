@@ -13,6 +13,7 @@ from gatepost.doctor.show.parts import (
     headline,
     setting_cells,
     setting_labels,
+    skipped,
     verdict_rows,
 )
 from gatepost.doctor.show.words import SIGNS, Phrases, one_line, seconds, status_word
@@ -118,12 +119,18 @@ def _service(service: ServiceReport, book: Phrases) -> str:
 
 
 def _group(status: Status, title: str, found: tuple[Finding, ...], where: str, book: Phrases) -> str:
-    ordered = sorted(found, key=lambda each: _PLACE.index(each.status))
-    findings = "".join(_finding(each, where, book) for each in ordered)
+    ordered = sorted((each for each in found if each.status in _PLACE), key=lambda each: _PLACE.index(each.status))
+    findings = "".join(_finding(each, where, book) for each in ordered) + _skipped(found, book)
     return f'<section class="group"><h3>{_mark(status, book)} {_text(title)}</h3>\n{findings}</section>'
 
 
-_PLACE: Final = (Status.FAIL, Status.WARN, Status.INFO, Status.PASS, Status.SKIP)
+_PLACE: Final = (Status.FAIL, Status.WARN, Status.INFO, Status.PASS)
+
+
+def _skipped(found: tuple[Finding, ...], book: Phrases) -> str:
+    """All that was not tested, by name, in one line."""
+    line = skipped(found, book)
+    return f'<div class="finding skip"><h4>{_mark(Status.SKIP, book)} {_text(line)}</h4></div>\n' if line else ""
 
 
 def _finding(finding: Finding, where: str, book: Phrases) -> str:

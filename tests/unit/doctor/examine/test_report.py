@@ -257,3 +257,22 @@ def test_an_address_that_was_not_tried_is_told_once(inner: str, told: bool) -> N
     if told:
         assert f"{HOST}:" in next(each.evidence for each in made.findings if each.id == "D46")
         assert not made.examined
+
+
+def test_refusals_are_this_sides_trouble_only_if_all_the_world_is_refused() -> None:
+    seen = seen_of(outcome=Outcome.REFUSED)
+    assert judging(seen).report(0.5).verdict.because == "D2"
+    for outside, row in ((Outcome.ANSWER, "D2"), (Outcome.NXDOMAIN, "D2"), (Outcome.SERVFAIL, "D45")):
+        seen.outside = Lookup("a.root-servers.net", "A", outside)
+        made = judging(seen).report(0.5)
+        assert made.verdict.because == row
+        assert {"D2", "D45"} & set(ids(made.findings)) == {row}
+
+
+def test_others_that_answer_show_that_the_own_name_server_is_the_trouble() -> None:
+    seen = seen_of(outcome=Outcome.TIMED_OUT)
+    assert judging(seen).report(0.5).verdict.because == "D45"
+    names = seen.names[HOST]
+    others = (Lookup(HOST, "A", Outcome.ANSWER, ("9.9.9.9",), resolver="9.9.9.9"),)
+    seen.names = {HOST: replace(names, others=others)}
+    assert judging(seen).report(0.5).verdict.because == "D21"

@@ -142,7 +142,7 @@ def test_a_mail_server_without_address():
     v4, v6 = (Lookup("mx.example.com", kind, Outcome.NXDOMAIN) for kind in ("A", "AAAA"))
     assert ids(judged(published(Source.SRV, "imaps"), mx_hosts=(host("mx", v4, v6),))) == ["D42", "D26"]
     (finding, _) = judged(published(Source.SRV, "imaps"), mx_hosts=(host("mx.example.com", v4, v6),))
-    assert finding.title == "The mail server mx.example.com that DNS names does not exist"
+    assert finding.title == "The MX record leads to mx.example.com, a name without any address"
     assert (finding.status, finding.subject) == (Status.WARN, "MX mx.example.com")
     good = Lookup("mx.example.com", "A", Outcome.ANSWER, ("192.0.2.1",))
     assert ids(judged(published(Source.SRV, "imaps"), mx_hosts=(host("mx", good, v6),))) == ["D26"]

@@ -167,3 +167,16 @@ def test_open_ports_are_named() -> None:
 def test_the_seconds_of_a_slow_greeting_are_told() -> None:
     slow = judge(contact(greeting=said(b"+OK\r\n", 6.2), inside_tls=can(())), NOTHING, BOOK)[1]
     assert (slow.status, "6.2" in slow.title) == ("warn", True)
+
+
+def test_of_this_machine_nobody_says_that_a_public_address_or_a_firewall_is_the_cause() -> None:
+    for address in ("127.0.0.1", "127.0.0.53", "::1"):
+        (here,) = judge(
+            replace(unreached(), dial=dial(995, REFUSED, address)), Surroundings(ports({993: OPEN}, address)), BOOK
+        )
+        assert here.id == "T1"
+        assert not {"127.0.0.1", "rejects", "public"} & set(here.cause.replace(",", "").split())
+        assert "993" in here.fix
+        assert "public" not in here.fix
+    (there,) = judge(unreached(), NOTHING, BOOK)
+    assert "127.0.0.1" in there.cause

@@ -108,3 +108,9 @@ def test_only_the_mark_and_the_frame_of_a_fault_are_red():
     page = html(failing(), Words())
     assert "h4, .finding dl, .finding p { color: CanvasText; }" in page
     assert page.index(".finding dl") < page.index("dt { color: var(--quiet)")
+
+
+def test_what_was_skipped_is_named_in_one_line() -> None:
+    page = html(failing(), Words())
+    assert page.count("not tested because of this: greeting, login, mailbox") == 2
+    assert page.count('class="finding skip"') == 2
