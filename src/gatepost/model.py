@@ -10,6 +10,7 @@ All times are seconds since the epoch as `int`; all sizes are octets.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag, StrEnum
 from typing import Final
@@ -228,10 +229,27 @@ class Maildrop:
     """position -> UIDL, only where it is not the derived one."""
     ascii_sizes: dict[int, int] = field(default_factory=dict)
     """position -> size of the RFC 6858 surrogate, only for messages with 8-bit headers."""
-    octets: int = field(default=-1, compare=False)
-    """Of all messages, once a session has added up `sizes` for all that hold this maildrop; -1 until then."""
+    octets: int = 0
+    """Of all messages: the sum of `sizes`. Kept as they come, because to add up a million takes 20 ms."""
+    ascii_octets: int = 0
+    """The same with `ascii_sizes` where there are any."""
     uidl_lines: bytes = field(default=b"", compare=False)
     """What UIDL lists, once a session has made it for all that hold this maildrop; empty until then."""
+
+    def extend(self, rows: Sequence[tuple[int, int, int, str | None, int]]) -> None:
+        """Adds messages: UID, size, body, UIDL (None: the derived one), size of the surrogate (0: it needs none)."""
+        if not rows:
+            return
+        first = len(self.uids)
+        uids, sizes, blobs, uidls, ascii_sizes = zip(*rows, strict=True)
+        self.uids.extend(array("I", uids))
+        self.sizes.extend(array("Q", sizes))
+        self.blobs.extend(array("q", blobs))
+        self.uidls.update((first + i, uidl) for i, uidl in enumerate(uidls) if uidl is not None)
+        self.ascii_sizes.update((first + i, size) for i, size in enumerate(ascii_sizes) if size)
+        octets = sum(sizes)
+        self.octets += octets
+        self.ascii_octets += octets + sum(other - size for other, size in zip(ascii_sizes, sizes, strict=True) if other)
 
     def uidl(self, position: int) -> str:
         """The unique-id of RFC 1939 §7: never changes, 1 to 70 characters of 0x21 to 0x7E."""

@@ -242,6 +242,14 @@ class StubFlow:
         self.out = bytearray()
         self.flushed = []
         self.gone = False
+        self.patience = None
+        self.asked = 0
+
+    @property
+    def spent(self):
+        """Whether the session has asked `patience` times since it was last flushed; None: as often as it likes."""
+        self.asked += 1
+        return self.patience is not None and self.asked >= self.patience
 
     def collect(self):
         data = self.session.machine.data_to_send()
@@ -251,6 +259,7 @@ class StubFlow:
     async def flush(self):
         if self.gone:
             raise ConnectionResetError("gone")
+        self.asked = 0
         self.flushed.append(len(self.collect()))
 
 

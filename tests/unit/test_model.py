@@ -74,13 +74,23 @@ def test_a_maildrop_derives_uidls_and_keeps_the_imported_ones():
     assert drop.uidls_from(0, 1) == ["5f00000100000007"]
 
 
+def test_a_maildrop_adds_up_as_messages_come():
+    drop = Maildrop(1, 1, 9)
+    drop.extend([(3, 10, 30, None, 0), (4, 20, 40, "old", 25)])
+    drop.extend([])
+    drop.extend([(7, 30, 70, None, 28)])
+    assert (list(drop.uids), list(drop.sizes), list(drop.blobs)) == ([3, 4, 7], [10, 20, 30], [30, 40, 70])
+    assert (drop.uidls, drop.ascii_sizes) == ({1: "old"}, {1: 25, 2: 28})
+    assert (drop.octets, drop.ascii_octets) == (60, 63)
+
+
 def test_a_maildrop_shares_nothing_with_another():
     one, other = Maildrop(1, 1, 1), Maildrop(2, 1, 1)
     one.uids.append(1)
     one.uidls[0] = "x"
     assert not other.uids
     assert not other.uidls
-    assert len(dataclasses.fields(one)) == 10
+    assert len(dataclasses.fields(one)) == 11
 
 
 @given(st.integers(1, 0xFFFFFFFF), st.integers(1, 0xFFFFFFFF))

@@ -20,6 +20,7 @@ The result depends on nothing but the header, so its size can be told without ma
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
@@ -62,17 +63,18 @@ def ascii_size(header: bytes, size: int) -> int:
 
 def surrogate(header: bytes) -> bytes:
     """The header (with its closing empty line) in pure ASCII; the same one, if it is ASCII already."""
-    if header.isascii():
-        return header
+    return header if header.isascii() else b"".join(surrogate_fields(header))
+
+
+def surrogate_fields(header: bytes) -> Iterator[bytes]:
+    """The fields of `surrogate` one by one, for whoever has to let others run between them."""
     turned = 0
-    kept: list[bytes] = []
     for field in raw_fields(header):
         if field.isascii():
-            kept.append(field)
+            yield field
         elif turned < FIELDS:
             turned += 1
-            kept.append(_field(field))
-    return b"".join(kept)
+            yield _field(field)
 
 
 def _field(field: bytes) -> bytes:

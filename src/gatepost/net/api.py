@@ -61,8 +61,15 @@ class Flow(Protocol):
     def tls(self) -> TlsInfo | None:
         """None while the connection is in the clear."""
 
+    @property
+    def spent(self) -> bool:
+        """The session has worked so long without a pause that others should have their turn: `flush` gives it to them.
+        To be asked between any two pieces of work of which a client can have many.
+        """
+
     async def flush(self) -> None:
-        """Writes `machine.data_to_send()` and waits while the peer does not read (back-pressure).
+        """Writes `machine.data_to_send()`; waits while the peer does not read (back-pressure), and, if the present
+        turn is `spent`, for the next one.
 
         Raises ConnectionError when the connection is gone.
         """

@@ -18,6 +18,7 @@ from gatepost.net.arrival import Arrival
 from gatepost.net.entrance import Entrance
 from gatepost.net.house import House
 from gatepost.net.outcome import DONE, Ended, Outcome
+from gatepost.net.turns import Measured, Share, wake
 
 COARSE: Final = 1.0
 """Seconds by which `Hub.now`, and so a measured idle time, may be wrong; nobody is dropped too early (RFC 1939 §3)."""
@@ -26,18 +27,38 @@ COARSE: Final = 1.0
 class Connection(Arrival):
     """The driver. It is also the `Flow` that its session holds."""
 
-    __slots__ = ("_blocked", "_limit", "_limited", "_secured", "_waiter")
+    __slots__ = ("_blocked", "_limit", "_limited", "_secured", "_share", "_waiter")
 
     def __init__(self, hub: House, entrance: Entrance, source: tuple[str, int]) -> None:
         """`source` is the address as `plain_address` has it, and the port."""
         super().__init__(hub, entrance, source)
         self._limit = self._limited = -1.0
         self._blocked = self._secured = False
+        self._share = Share(hub.clock)
         self._waiter: asyncio.Future[None] | None = None
 
     # ------------------------------------------------------------------ what the wire tells us
 
     def data_received(self, data: bytes) -> None:
+        """At once, if the connection has not had more than its share of the worker's time."""
+        if self._share.begin():
+            self._receive(data)
+            self._share.charge()
+        elif data:
+            self._late = data
+            self._regulate()
+            self._hub.turns.queue(self._receive_late)
+
+    def _receive_late(self) -> None:
+        data, self._late = self._late, b""
+        self._share.begin()
+        if self._wire is not None:
+            self._wire.read_sparingly()
+        self._receive(data)
+        self._regulate()
+        self._share.charge()
+
+    def _receive(self, data: bytes) -> None:
         """The hot path of every protocol: nearly always a usual command comes while nothing else is to be done."""
         if self.tls is not None:
             if self._lingers or self._deaf:
@@ -80,8 +101,8 @@ class Connection(Arrival):
         self._wire = None
         self._gone = True
         self._choked = False
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is not None:
+            wake(self._waiter)
         if self._lingers:
             self._hub.left(self)
         else:
@@ -98,14 +119,17 @@ class Connection(Arrival):
         self._choked = False
         self._since = self._hub.now
         self._regulate()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-        self._unblock()
+        if self._waiter is not None:
+            wake(self._waiter)
+        elif self._blocked:
+            self._hub.turns.queue(self._unblock)
 
     def _unblock(self) -> None:
         """The dialog that waited for the peer to read goes on."""
         if self._blocked:
+            self._share.begin()
             self._go(self._dialog)
+            self._share.charge()
 
     # ------------------------------------------------------------------ what the hub tells us
 
@@ -211,7 +235,7 @@ class Connection(Arrival):
 
     def _employ(self, work: Coroutine[Any, Any, None]) -> None:
         """What has to wait gets a task of its own; when it is done the dialog goes on, or ends."""
-        self._task = self._hub.loop.create_task(work)
+        self._task = self._hub.loop.create_task(Measured(work, self._share))
         self._task.add_done_callback(self._worked)
 
     def _worked(self, task: asyncio.Task[None]) -> None:
@@ -225,7 +249,11 @@ class Connection(Arrival):
 
     def _after_work(self) -> None:
         self._answer(cast("Session", self._session))
-        self._dialog()
+        if self._unread and self._share.exhausted:
+            self._blocked = True
+            self._hub.turns.queue(self._unblock)
+        else:
+            self._dialog()
 
     def _last_words(self, session: Session, end: Ended) -> NoReturn:
         """The peer, its time or the server came to an end between two commands. Raises `end`."""
@@ -260,8 +288,21 @@ class Connection(Arrival):
         self._put(cast("Session", self._session).machine.data_to_send())
         self._since = self._hub.now
         while self._choked:
-            self._waiter = self._hub.loop.create_future()
-            await self._waiter
-            self._waiter = None
+            await self._woken()
+        if self.spent or self._share.exhausted:
+            await self._woken(in_turn=True)
         if self._wire is None or self._wire.closing:
             raise ConnectionResetError(str(self._end))
+
+    async def _woken(self, *, in_turn: bool = False) -> None:
+        """Waits until the peer reads again, or is gone; or for this connection's turn."""
+        self._waiter = waiter = self._hub.loop.create_future()
+        if in_turn:
+            self._hub.turns.queue(lambda: wake(waiter), wakes=True)
+        await waiter
+        self._waiter = None
+
+    @property
+    def spent(self) -> bool:
+        """See `Flow.spent`."""
+        return self._share.spent

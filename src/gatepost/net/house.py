@@ -9,6 +9,7 @@ from typing import Protocol
 from gatepost.net.api import Peer
 from gatepost.net.loop import Watch
 from gatepost.net.timing import Timing
+from gatepost.net.turns import Turns
 
 
 class Guest(Protocol):
@@ -33,6 +34,7 @@ class House(Protocol):
 
     loop: asyncio.AbstractEventLoop
     watch: Watch
+    turns: Turns
     timing: Timing
     clock: Callable[[], float]
     now: float

@@ -21,6 +21,7 @@ from gatepost.net.loop import watch_of
 from gatepost.net.outcome import Ended, Outcome
 from gatepost.net.tally import Tally
 from gatepost.net.timing import Timing
+from gatepost.net.turns import Turns
 from gatepost.ports import TlsMode
 
 TICK: Final = 1.0
@@ -69,6 +70,7 @@ class Hub:
         self.report = report
         self.notice = notice
         self.clock = clock
+        self.turns = Turns(self.loop.call_soon, clock)
         self.now = clock()
         """Monotonic time of the last tick: exact enough for idle time, and free."""
         self.acceptors: list[Gate] = []

@@ -13,14 +13,26 @@ from gatepost.net.outcome import Ended, Outcome, tls_reason
 from gatepost.net.pipe import TlsPipe
 from gatepost.net.wire import Wire
 
-MOST_UNREAD: Final = 64 * 1024
+MOST_UNREAD: Final = 16 * 1024
 """Octets that wait for the session before we stop reading from the peer; one read of the wire may come on top."""
 
 
 class Stream(ABC):
     """The lowest part of a `Connection`."""
 
-    __slots__ = ("_choked", "_deaf", "_end", "_hub", "_pipe", "_send", "_unread", "_unread_octets", "_wire", "tls")
+    __slots__ = (
+        "_choked",
+        "_deaf",
+        "_end",
+        "_hub",
+        "_late",
+        "_pipe",
+        "_send",
+        "_unread",
+        "_unread_octets",
+        "_wire",
+        "tls",
+    )
 
     def __init__(self, hub: House) -> None:
         self._hub = hub
@@ -28,6 +40,8 @@ class Stream(ABC):
         self._send: Callable[[bytes], None] = nowhere
         self._pipe: TlsPipe | None = None
         self._unread: list[bytes] = []
+        self._late = b""
+        """What came while the connection has to wait for its turn, as it came."""
         self._unread_octets = 0
         self._end: Ended | None = None
         self._choked = self._deaf = False
@@ -43,7 +57,7 @@ class Stream(ABC):
         """Reads only while the session keeps up and the peer takes what we answer: also what TLS answers by itself."""
         if self._wire is None:
             return
-        if self._choked or self._deaf or self._unread_octets > MOST_UNREAD:
+        if self._choked or self._deaf or self._late or self._unread_octets > MOST_UNREAD:
             self._wire.pause_reading()
         else:
             self._wire.resume_reading()

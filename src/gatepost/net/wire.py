@@ -15,8 +15,9 @@ from typing import Final, Protocol
 from gatepost.net.loop import READ, WRITE, Watch
 
 SMALL: Final = 4 * 1024
-LARGE: Final = 64 * 1024
-"""Octets of one read: small until a peer has filled that, which only senders of mail do."""
+LARGE: Final = 16 * 1024
+"""Octets of one read: small until a peer has filled that, which only senders of mail do. More would bring more TLS
+records and commands at once than a millisecond can handle."""
 HIGH: Final = 64 * 1024
 """Octets that wait to be sent, above which the driver is told to stop making more…"""
 LOW: Final = 16 * 1024
@@ -191,6 +192,10 @@ class Wire:
         """The peer may wait."""
         if not self.closing:
             self._expect(self._events & ~READ)
+
+    def read_sparingly(self) -> None:
+        """The next read is a small one."""
+        self._size = SMALL
 
     def resume_reading(self) -> None:
         """Not after the peer has closed its side: that would be told again and again."""

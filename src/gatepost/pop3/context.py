@@ -16,6 +16,7 @@ from gatepost.pop3.machine import Machine
 from gatepost.pop3.policies import Policies
 from gatepost.pop3.replies import Voice, voice
 from gatepost.pop3.shelf import Shelf
+from gatepost.pop3.surrogates import Surrogates
 from gatepost.ports import BY_NAME, TlsMode
 from gatepost.store.api import MaildropLocks, Store
 
@@ -40,12 +41,14 @@ class Context:
     implementation: str = f"Gatepost-{__version__}"
     policies: Policies = field(init=False)
     shelf: Shelf = field(init=False)
+    surrogates: Surrogates = field(init=False)
     first_voice: Voice = field(init=False)
     """Until the client allows more, ASCII (RFC 1939 §3)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "policies", Policies(self.store))
         object.__setattr__(self, "shelf", Shelf(self.options.kept_replies))
+        object.__setattr__(self, "surrogates", Surrogates())
         object.__setattr__(self, "first_voice", voice(self.options.language, ascii_only=True))
 
 
@@ -53,6 +56,7 @@ class _NotOpen:
     """The flow of a session that its driver has not opened yet."""
 
     tls = None
+    spent = False
 
     async def flush(self) -> None:
         """Raises MisuseError."""

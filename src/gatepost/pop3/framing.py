@@ -198,5 +198,17 @@ class Top:
             self._left -= found
             return len(piece)
         self.done = True
-        behind = piece[start:].split(b"\n", self._left)[-1] if self._left else piece[start:]
-        return len(piece) - len(behind)
+        return _behind_lines(piece, start, self._left)
+
+
+def _behind_lines(piece: bytes, start: int, lines: int) -> int:
+    """Where so many lines end. Halves what is left to search: a piece may hold 100,000 lines, or one."""
+    end = len(piece)
+    while lines and end - start > 1:
+        middle = (start + end) // 2
+        found = piece.count(b"\n", start, middle)
+        if found >= lines:
+            end = middle
+        else:
+            start, lines = middle, lines - found
+    return end if lines else start

@@ -25,6 +25,9 @@ BACKLOG: Final = 1024 * 1024
 PENDING: Final = 256 * 1024
 """Octets of replies that may wait before they are flushed: a client that never reads costs this much, no more."""
 
+PENDING_EARLY: Final = 4 * 1024
+"""The same before login, where anybody may come, and the longest reply (CAPA) has some 300 octets."""
+
 _MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}\Z")
 
 

@@ -36,7 +36,7 @@ from gatepost.pop3.commands import (
     encode,
 )
 from gatepost.pop3.framing import LineFramer, LineTooLongError
-from gatepost.pop3.grammar import AUTH_LIMIT, BACKLOG, COMMAND_LIMIT, CRLF, to_base64
+from gatepost.pop3.grammar import AUTH_LIMIT, BACKLOG, COMMAND_LIMIT, CRLF, PENDING, PENDING_EARLY, to_base64
 from gatepost.pop3.replies import FatalError, RefusedError, Voice
 from gatepost.pop3.texts import Text
 
@@ -207,6 +207,11 @@ class Machine:
         """Octets of a message, stuffed: nobody but the client sees them."""
         self._out.append(octets)
         self.pending += len(octets)
+
+    @property
+    def full(self) -> bool:
+        """So much waits in `data_to_send` that it should go out before anything is added."""
+        return self.pending >= (PENDING if self.state is TRANSACTION else PENDING_EARLY)
 
     def data_to_send(self) -> bytes:
         """Everything that waits, once."""

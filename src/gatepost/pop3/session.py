@@ -15,15 +15,11 @@ from gatepost.net import api as net
 from gatepost.pop3 import texts
 from gatepost.pop3.authorization import Authorization
 from gatepost.pop3.context import NOT_OPEN, Context, Record, Talk, TraceSink
-from gatepost.pop3.grammar import PENDING
 from gatepost.pop3.machine import CLOSED, EXCHANGE, SECURING, TRANSACTION, Event, Machine, Shown
 from gatepost.pop3.stage import Stage, Waiting
 from gatepost.pop3.transaction import Transaction
 
 log: Final = logging.getLogger("gatepost.pop3")
-
-TURN: Final = 500
-"""Commands of one client before others get their turn: some 5 ms of them."""
 
 
 class Pop3Session:
@@ -75,14 +71,15 @@ class Pop3Session:
         return None if work is None else self._go_on(work)
 
     def _next(self) -> Waiting | None:
-        """Handles events up to the first that has to wait, and returns what it waits for."""
-        machine, turn = self._machine, TURN
+        """Handles events up to the first that has to wait, and returns what it waits for. A client of many commands
+        waits for its turn behind each piece of them, whatever they are.
+        """
+        machine = self._machine
         while self._work is None and (event := machine.next_event()) is not None:
             if (reply := self._reply(event)) is not None:
                 machine.send(reply)
-            turn -= 1
-            if (machine.pending >= PENDING or not turn) and self._work is None and machine.reads:
-                self._work = self._breathe()
+            if self._work is None and self._due and machine.reads:
+                self._work = self._flush()
         work, self._work = self._work, None
         return work
 
@@ -117,8 +114,8 @@ class Pop3Session:
                 raise
             except Exception as error:  # noqa: BLE001 -- as in `_reply`
                 self._failed(getattr(work, "__qualname__", ""), error)
-            if self._machine.pending >= PENDING:
-                await self._breathe()
+            if self._due and self._machine.reads:
+                await self._talk.flow.flush()
             work = self._next()
 
     def _failed(self, command: str, error: Exception) -> None:
@@ -132,11 +129,13 @@ class Pop3Session:
         if machine.state is not CLOSED:
             machine.send(machine.voice.err(texts.TROUBLE))
 
-    async def _breathe(self) -> Stage | None:
-        """Who reads as fast as we write would never let go of the worker."""
-        talk = self._talk
-        await talk.flow.flush()
-        await talk.context.pause(0)
+    @property
+    def _due(self) -> bool:
+        """It is time to `flush`."""
+        return self._machine.full or self._talk.flow.spent
+
+    async def _flush(self) -> Stage | None:
+        await self._talk.flow.flush()
         return None
 
     @property

@@ -7,17 +7,16 @@ from typing import ClassVar, Self
 
 from gatepost.errors import DomainError, PeerError
 from gatepost.identity.api import Login
-from gatepost.mime import downgrade
 from gatepost.model import CHUNK
 from gatepost.pop3 import commands, texts
 from gatepost.pop3.context import Context, Talk
 from gatepost.pop3.drop import SLICE, Drop
 from gatepost.pop3.framing import Stuffer, Top, stuffed
-from gatepost.pop3.grammar import END, PENDING, header_end
+from gatepost.pop3.grammar import END
 from gatepost.pop3.replies import RefusedError
+from gatepost.pop3.source import Source
 from gatepost.pop3.stage import Handlers, Stage, Waiting
 from gatepost.pop3.update import commit, farewell
-from gatepost.store.api import Store
 
 
 class Lease:
@@ -61,40 +60,6 @@ class Lease:
         if self._held:
             self._context.tally.leave(self._account_id)
             self._held = False
-
-
-class Source:
-    """A message's octets in pieces; its header in ASCII if the client did not allow more."""
-
-    __slots__ = ("_blob_id", "_ended", "_number", "_store", "_surrogate")
-
-    def __init__(self, store: Store, blob_id: int, *, surrogate: bool) -> None:
-        self._store = store
-        self._blob_id = blob_id
-        self._surrogate = surrogate
-        self._number = 0
-        self._ended = False
-
-    async def read(self) -> bytes:
-        """The next piece; empty at the end. Raises DomainError, RefusedError."""
-        if not self._surrogate:
-            return await self._chunk()
-        self._surrogate = False
-        held = await self._chunk()
-        while (end := header_end(held)) < 0 and not self._ended:
-            if len(held) >= downgrade.HEADER_OCTETS:
-                raise RefusedError(texts.NEEDS_UTF8)
-            held += await self._chunk()
-        end = end if end >= 0 else len(held)
-        return downgrade.surrogate(held[:end]) + held[end:]
-
-    async def _chunk(self) -> bytes:
-        if self._ended:
-            return b""
-        chunk = await self._store.chunk(self._blob_id, self._number)
-        self._number += 1
-        self._ended = len(chunk) < CHUNK
-        return chunk
 
 
 class Transaction(Stage):
@@ -143,7 +108,7 @@ class Transaction(Stage):
     async def _update(self) -> None:
         talk = self._talk
         try:
-            talk.record.deleted = await commit(talk.context, self._login, self._drop, talk.peer.address)
+            talk.record.deleted = await commit(talk, self._login, self._drop)
         except (DomainError, PeerError) as error:
             talk.record.ended("error", str(error))
             talk.machine.close(talk.voice.failure(error))
@@ -167,7 +132,7 @@ class Transaction(Stage):
         drop = self._drop
         if command.number is None:
             return self._listing(self._talk.voice.ok(texts.SIZES, drop.stat()[0]), drop.size_lines)
-        size = drop.sizes[drop.position(command.number)]
+        size = drop.size(drop.position(command.number))
         return b"+OK %d %d\r\n" % (command.number, size)
 
     def uidl(self, command: commands.Uidl) -> bytes | Waiting:
@@ -188,8 +153,8 @@ class Transaction(Stage):
         talk.machine.send(status)
         for start in range(0, len(self._drop), SLICE):
             talk.machine.send(lines(start))  # pure arithmetic: nothing that could fail half way
-            await talk.flow.flush()
-            await talk.context.pause(0)
+            if talk.machine.full or talk.flow.spent:
+                await talk.flow.flush()
         talk.machine.send(END)
 
     # -- Messages
@@ -208,7 +173,7 @@ class Transaction(Stage):
 
     def _made(self, position: int, blob_id: int) -> bytes | None:
         """The whole reply, from its status line to its final dot, if the body is short and at hand."""
-        context, voice, size = self._talk.context, self._talk.machine.voice, self._drop.sizes[position]
+        context, voice, size = self._talk.context, self._talk.machine.voice, self._drop.size(position)
         body = context.store.at_hand(blob_id) if size <= CHUNK else None
         if body is None:
             return None
@@ -217,7 +182,7 @@ class Transaction(Stage):
         return reply
 
     async def _retr_in_pieces(self, position: int) -> None:
-        await self._stream(self._talk.voice.ok(texts.OCTETS, self._drop.sizes[position]), position, None)
+        await self._stream(self._talk.voice.ok(texts.OCTETS, self._drop.size(position)), position, None)
         self._talk.record.retrieved += 1
 
     async def top(self, command: commands.Top) -> None:
@@ -227,7 +192,7 @@ class Transaction(Stage):
 
     async def _stream(self, status: bytes, position: int, top: Top | None) -> None:
         talk, drop = self._talk, self._drop
-        source = Source(talk.context.store, drop.blobs[position], surrogate=position in drop.surrogates)
+        source = Source(talk, drop.blobs[position], surrogate=position in drop.surrogates)
         piece = await source.read()
         talk.machine.send(status)
         stuffer = Stuffer()
@@ -236,7 +201,7 @@ class Transaction(Stage):
                 talk.machine.send_body(stuffer.feed(top.feed(piece) if top else piece))
                 if top and top.done:
                     break
-                if talk.machine.pending >= PENDING:
+                if talk.machine.full or talk.flow.spent:
                     await talk.flow.flush()
                 piece = await source.read()
         except ConnectionError:

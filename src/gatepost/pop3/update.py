@@ -8,8 +8,8 @@ from gatepost.errors import StoreUnavailableError
 from gatepost.identity.api import Login
 from gatepost.model import DeletePolicy
 from gatepost.pop3 import texts
-from gatepost.pop3.context import Context
-from gatepost.pop3.drop import Drop
+from gatepost.pop3.context import Talk
+from gatepost.pop3.drop import SLICE, Drop
 from gatepost.pop3.replies import RefusedError, Voice
 from gatepost.store.commands import DeleteMessages
 
@@ -22,21 +22,21 @@ _PATIENCE: Final = 10.0
 """Seconds after which the client gets an answer, however slow the tries are."""
 
 
-async def commit(context: Context, login: Login, drop: Drop, address: str) -> int:
+async def commit(talk: Talk, login: Login, drop: Drop) -> int:
     """Deletes what is marked; returns how many messages were still there. Raises RefusedError, DomainError.
 
     `DeleteMessages` may be repeated, so a try whose end is unknown is simply tried again.
     """
-    account = login.account
+    account, context = login.account, talk.context
     began = context.clock()
     command = DeleteMessages(
         account.account_id,
         drop.mailbox_id,
-        drop.marked_uids(),
+        await _marked_uids(talk, drop),
         account.delete_policy,
         hold_seconds=account.hold_days * _DAY if account.delete_policy is DeletePolicy.HOLD else 0,
         credential=login.credential,
-        address=address,
+        address=talk.peer.address,
     )
     for pause in _PAUSES:
         try:
@@ -49,6 +49,16 @@ async def commit(context: Context, login: Login, drop: Drop, address: str) -> in
         return await context.store.execute(command)
     except StoreUnavailableError as away:
         raise RefusedError(texts.NOT_CONFIRMED) from away
+
+
+async def _marked_uids(talk: Talk, drop: Drop) -> tuple[int, ...]:
+    """Others get their turn meanwhile, not by `flush`: a client that goes now has said QUIT all the same."""
+    uids: list[int] = []
+    for start in range(0, len(drop), SLICE):
+        uids.extend(drop.marked_uids(start))
+        if talk.flow.spent:
+            await talk.context.pause(0)
+    return tuple(uids)
 
 
 def farewell(voice: Voice, login: Login, deleted: int) -> bytes:

@@ -7,7 +7,8 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,9 @@ from gatepost.net.doors import DECODE_ERROR, NO_APPLICATION_PROTOCOL, Words
 from gatepost.net.entrance import Entrance
 from gatepost.net.loop import run as run_loop
 from gatepost.net.timing import Timing
+from gatepost.net.turns import SLICE
 from gatepost.ports import BY_NAME, Listener
-from support.echo import WORDS, Client, EchoMachine, EchoSession, Server, client_context, serving, until
+from support.echo import WORDS, Client, Clock, EchoMachine, EchoSession, Server, client_context, serving, until
 
 
 def run(work: Awaitable[None]) -> None:
@@ -227,6 +229,158 @@ class TestImplicitTls:
                 assert record["outcome"] == "connection lost"
                 assert "BAD_RECORD" in str(record["reason"]) or "DECRYPTION_FAILED" in str(record["reason"])
                 duplicate.close()
+                await client.close()
+
+        run(work())
+
+
+class Busy(EchoSession):
+    """WORK ms: works so long, at once. LONG n: works for n slices, each of them flushed."""
+
+    clock: Clock
+
+    def advance(self) -> Coroutine[Any, Any, None] | None:
+        machine = self.machine
+        while machine.lines and machine.reads:
+            word, _, rest = machine.lines[0].partition(b" ")
+            if word == b"LONG":
+                machine.lines.pop(0)
+                return self.long(int(rest))
+            if word == b"WORK":
+                machine.lines.pop(0)
+                self.clock.value += int(rest) / 1000
+                machine.out += b"+OK worked\r\n"
+            else:
+                return super().advance()
+        return None
+
+    async def long(self, slices: int) -> None:
+        assert self.flow is not None
+        for _ in range(slices):
+            self.clock.value += 2 * SLICE
+            assert self.flow.spent
+            await self.flow.flush()
+        self.machine.out += b"+OK long\r\n"
+
+
+@contextlib.asynccontextmanager
+async def counting(service: str = "lmtp") -> AsyncIterator[tuple[Server, list[bool]]]:
+    """A server of `Busy` sessions, and the turns that were queued."""
+    async with serving(service, open_session=Busy) as server:
+        Busy.clock = server.clock
+        queued: list[bool] = []
+        queue = server.hub.turns.queue
+
+        class Counted:
+            def queue(self, call: Callable[[], None], *, wakes: bool = False) -> None:
+                queued.append(wakes)
+                queue(call, wakes=wakes)
+
+        server.hub.turns = Counted()  # type: ignore[assignment]
+        yield server, queued
+
+
+class TestTurns:
+    @pytest.mark.parametrize("service", ["lmtp", "pop3s"])
+    def test_who_had_more_than_its_share_waits_for_its_turn(self, service: str) -> None:
+        async def work() -> None:
+            async with counting(service) as (server, queued):
+                connect = Client.tls if service == "pop3s" else Client.plain
+                greedy, modest = await connect(server.port), await connect(server.port)
+                await greedy.line()
+                await modest.line()
+                assert await greedy.ask(b"WORK 50") == b"+OK worked\r\n"
+                assert queued == []
+                for _ in range(3):
+                    assert await greedy.ask(b"ECHO a") == b"+OK a\r\n"
+                    assert await greedy.ask(b"HI") == b"+OK hi\r\n"
+                assert queued == [False] * 6
+                assert await modest.ask(b"HI") == b"+OK hi\r\n"
+                assert queued == [False] * 6, "who asks for little is answered at once"
+                server.clock.value += 3
+                assert await greedy.ask(b"HI") == b"+OK hi\r\n"
+                assert queued == [False] * 6, "it has a share again"
+                await greedy.close()
+                await modest.close()
+                await server.nobody()
+
+        run(work())
+
+    def test_a_command_that_works_long_does_so_in_turns(self) -> None:
+        async def work() -> None:
+            async with counting() as (server, queued):
+                client = await Client.plain(server.port)
+                await client.line()
+                assert await client.ask(b"LONG 30") == b"+OK long\r\n"
+                assert queued == [True] * 30
+                await client.close()
+
+        run(work())
+
+    def test_what_it_sent_ahead_waits_for_a_turn_of_its_own(self) -> None:
+        async def work() -> None:
+            async with counting() as (server, queued):
+                client = await Client.plain(server.port)
+                await client.line()
+                client.send(b"LONG 12\r\nECHO a\r\n")
+                session = await server.session()
+                await until(lambda: session.machine.lines == [b"ECHO a"])
+                client.send(b"ECHO b\r\n")
+                assert [await client.line() for _ in range(3)] == [b"+OK long\r\n", b"+OK a\r\n", b"+OK b\r\n"]
+                assert queued[:12] == [True] * 12
+                assert len(queued) > 12
+                await client.close()
+
+        run(work())
+
+    def test_what_came_last_is_answered_before_the_end(self) -> None:
+        async def work() -> None:
+            async with counting() as (server, queued):
+                client = await Client.plain(server.port)
+                await client.line()
+                await client.ask(b"WORK 50")
+                client.send(b"ECHO a\r\nQUIT\r\nECHO b\r\n")
+                client.writer.write_eof()
+                assert await client.rest() == b"+OK a\r\n+OK bye\r\n"
+                assert queued
+                await client.close()
+                assert (await server.record())["outcome"] == "done"
+                await server.nobody()
+
+        run(work())
+
+    def test_who_is_gone_before_its_turn_ends_all_the_same(self) -> None:
+        async def work() -> None:
+            async with counting() as (server, queued):
+                client = await Client.plain(server.port)
+                await client.line()
+                await client.ask(b"WORK 50")
+                (connection,) = server.hub._live
+                kept: list[Callable[[], None]] = []
+                server.hub.turns.queue = lambda call, **_: kept.append(call)  # type: ignore[method-assign]
+                client.send(b"ECHO a\r\n")
+                await until(lambda: bool(kept))
+                connection.abort()
+                assert (await server.record())["outcome"] == "connection lost"
+                await server.nobody()
+                for call in kept:
+                    call()
+                assert not queued
+                await client.close()
+
+        run(work())
+
+    def test_shutdown_does_not_wait_for_a_turn(self) -> None:
+        async def work() -> None:
+            async with counting() as (server, _):
+                client = await Client.plain(server.port)
+                await client.line()
+                await client.ask(b"WORK 50")
+                server.hub.turns.queue = lambda call, **_: None  # type: ignore[method-assign]
+                client.send(b"LONG 1\r\n")
+                await turns()
+                await server.hub.drain(0)
+                assert await client.rest() == b"-ERR shutting down\r\n"
                 await client.close()
 
         run(work())

@@ -4,7 +4,7 @@ import pytest
 
 from gatepost.pop3 import commands as c
 from gatepost.pop3 import texts
-from gatepost.pop3.grammar import AUTH_LIMIT, BACKLOG
+from gatepost.pop3.grammar import AUTH_LIMIT, BACKLOG, PENDING, PENDING_EARLY
 from gatepost.pop3.machine import LEGAL, Machine, State
 from gatepost.pop3.replies import voice
 
@@ -233,6 +233,17 @@ def test_what_is_shown_has_no_secrets_and_no_bodies():
     assert seen[-4:] == ["S: +OK list", "S: 1 2", "S: .", "S: +OK octets: 4"]
     assert seen.count("S: + ***") == 2
     assert not any("sesame" in line or "c2V" in line or "body" in line for line in seen)
+
+
+@pytest.mark.parametrize(("state", "most"), [(State.AUTHORIZATION, PENDING_EARLY), (State.TRANSACTION, PENDING)])
+def test_it_is_full_sooner_before_login(state, most):
+    m = machine(state)
+    m.send_body(b"x" * (most - 1))
+    assert not m.full
+    m.send_body(b"x")
+    assert m.full
+    m.data_to_send()
+    assert not m.full
 
 
 def test_nothing_is_said_when_closing_without_words():

@@ -6,6 +6,7 @@ from dialogs.house import House, play
 from gatepost.errors import StoreFullError, StoreUnavailableError
 from gatepost.identity.api import Login
 from gatepost.model import Account, DeletePolicy
+from gatepost.pop3.drop import SLICE
 from gatepost.pop3.replies import Voice
 from gatepost.pop3.update import farewell
 
@@ -89,3 +90,15 @@ def test_a_full_disk_at_quit():
 def test_the_farewell_says_what_became_of_the_messages(policy, deleted, said):
     login = Login(Account(1, "alice@example.com", delete_policy=policy, hold_days=7), 9, "main", "USER")
     assert farewell(Voice("en", ascii_only=True), login, deleted) == said
+
+
+def test_many_deletions_let_others_take_their_turn_even_if_the_client_is_gone():
+    async def story(house):
+        _, flow = connection = await house.log_in()
+        await house.say(connection, b"".join(b"DELE %d\r\n" % n for n in range(1, SLICE * 3 + 1)))
+        flow.patience, flow.gone = 1, True
+        await house.say(connection, b"QUIT\r\n")
+        assert house.pauses == [0] * 3
+
+    (command,) = play(story, House([b"x\r\n"] * SLICE * 3)).store.executed
+    assert len(command.uids) == SLICE * 3

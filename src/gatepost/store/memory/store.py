@@ -259,11 +259,4 @@ class MemoryStore:
 
 
 def _pack(drop: Maildrop, rows: Sequence[tuple[Message, int]]) -> None:
-    for position, (message, ascii_size) in enumerate(rows, len(drop.uids)):
-        drop.uids.append(message.uid)
-        drop.sizes.append(message.size)
-        drop.blobs.append(message.blob_id)
-        if message.uidl is not None:
-            drop.uidls[position] = message.uidl
-        if ascii_size:
-            drop.ascii_sizes[position] = ascii_size
+    drop.extend([(m.uid, m.size, m.blob_id, m.uidl, ascii_size) for m, ascii_size in rows])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from array import array
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -119,6 +118,8 @@ class SqliteReader:
         self._execute = self._connection.cursor().execute
         """On one cursor for all, which costs less than a new one each time. So whoever asks takes all rows at once: a
         statement that was not read to its end would hold its snapshot, and the write-ahead log with it."""
+        self._one_at_a_time = asyncio.Lock()
+        """Held for each slice of a large maildrop: however many load one, others wait for one slice only."""
         self._unchanged: dict[Row, Maildrop] = {}
         """Small maildrops by what `maildrop_head` says of them."""
         self._up_to_date: dict[tuple[int, str], tuple[int, Maildrop]] = {}
@@ -272,8 +273,11 @@ class SqliteReader:
             try:
                 connection.execute("BEGIN")
                 drop = Maildrop(*_the_head(connection.execute(MAILDROP_HEAD, (account_id, name)), name)[:MESSAGES])
-                while _load_slice(connection, account_id, drop, below) == SLICE:  # noqa: ASYNC110 -- a turn for others
-                    await asyncio.sleep(0)
+                more = True
+                while more:
+                    async with self._one_at_a_time:
+                        more = _load_slice(connection, account_id, drop, below) == SLICE
+                        await asyncio.sleep(0)  # a turn for others
                 return drop
             finally:
                 connection.close()
@@ -344,14 +348,6 @@ def _the_head(heads: apsw.Cursor, name: str) -> Row:
 def _load_slice(connection: apsw.Connection, account_id: int, drop: Maildrop, below: int) -> int:
     """Adds the next messages to `drop`; returns how many."""
     after = drop.uids[-1] if drop.uids else 0
-    rows = connection.execute(SQL["maildrop"], (account_id, drop.mailbox_id, after, below, SLICE)).fetchall()
-    if not rows:
-        return 0
-    first = len(drop.uids)
-    uids, sizes, blobs, uidls, ascii_sizes = zip(*rows, strict=True)
-    drop.uids.extend(array("I", uids))
-    drop.sizes.extend(array("Q", sizes))
-    drop.blobs.extend(array("q", blobs))
-    drop.uidls.update((first + i, uidl) for i, uidl in enumerate(uidls) if uidl is not None)
-    drop.ascii_sizes.update((first + i, size) for i, size in enumerate(ascii_sizes) if size)
+    rows: list[Any] = connection.execute(SQL["maildrop"], (account_id, drop.mailbox_id, after, below, SLICE)).fetchall()
+    drop.extend(rows)
     return len(rows)
