@@ -12,12 +12,19 @@ settings.load_profile("fixed")
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="run the long forms of fault and property tests")
+    parser.addoption("--kills", type=int, default=200, help="how often tests/faults/test_kill.py kills (200)")
 
 
 @pytest.fixture(scope="session")
 def long_run(request):
     """Whether the long forms were asked for."""
     return request.config.getoption("--long")
+
+
+@pytest.fixture(scope="session")
+def kills(request):
+    """How many processes of a server at work are killed."""
+    return request.config.getoption("--kills")
 
 
 def pytest_terminal_summary(terminalreporter):

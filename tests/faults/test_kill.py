@@ -1,8 +1,10 @@
 """Processes of a working server die at random moments, hundreds of times; a ledger knows what was acknowledged.
 
-Deliveries and POP3 sessions go on all the while. At the end, and in every session on the way: nothing that was
-acknowledged is missing or altered, nothing that was deleted with +OK returns, and no UIDL ever changes. What was
-asked for but never answered may be there or not, but never twice.
+Deliveries, by the store's contract and by `gatepost mail deliver`, and POP3 sessions go on all the while. At the end,
+and in every session on the way: nothing that was acknowledged is missing or altered, nothing that was deleted with +OK
+returns, and no UIDL ever changes. What was asked for but never answered may be there or not, but never twice.
+
+`--kills 1000 -s` makes it a long run, and shows its figures.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ import os
 import poplib
 import random
 import signal
+import subprocess
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,12 +32,12 @@ from gatepost.delivery.once import Once
 from gatepost.delivery.routing import Router
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.remote import open_remote
-from support.server import PASSWORD, Server, installation
+from support.server import PASSWORD, PATIENCE, Server, installation
 
-KILLS, KILLS_LONG = 200, 3_000
-SUPERVISOR_EVERY = 20
-"""Each so-many-th kill hits the supervisor, and with it everything: then the server is started again."""
+EX_TEMPFAIL = 75
+"""What `mail deliver` ends with where trying again is right, and a mail server then does."""
 ACCOUNTS = ("ann@example.test", "ben@example.test", "cem@example.test")
+BY_COMMAND = "dan@example.test"
 MOST = 1_000_000
 
 
@@ -61,6 +66,10 @@ class Ledger:
     """Keys for which QUIT was sent and no answer came."""
     uidls: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    checked: int = 0
+    """Messages that were fetched and compared, octet for octet, with what was delivered."""
+    quits: int = 0
+    """Deleting sessions whose QUIT was acknowledged."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check_listing(self, uidls: list[str], known_before: set[str]) -> None:
@@ -74,6 +83,7 @@ class Ledger:
     def check_message(self, uidl: str, message: bytes) -> None:
         key = key_of(message)
         assert message == letter(key), f"altered: {key}"
+        self.checked += 1
         assert key in self.begun
         assert self.uidls.setdefault(key, uidl) == uidl, f"the UIDL of {key} changed"
         assert self.keys.setdefault(uidl, key) == key, f"the UIDL {uidl} was used again"
@@ -199,20 +209,87 @@ def leave(client: poplib.POP3, ledger: Ledger, keys: set[str]) -> None:
     client.quit()
     ledger.doubtful -= keys
     ledger.deleted |= keys
+    ledger.quits += bool(keys)
+
+
+def commanding(server: Server, ledger: Ledger, progress: Progress, deferred: Counter[str]) -> Callable[[], None]:
+    """Delivers by the command line, as a mail server's pipe does: again for as long as it is told to."""
+
+    def work() -> None:
+        number = 0
+        while not progress.over.is_set():
+            number += 1
+            key = f"command-{number}"
+            ledger.begun.add(key)
+            while (code := hand_over(server, ledger.account, letter(key))) == EX_TEMPFAIL:
+                deferred[key] += 1
+            assert code == 0, f"the message {key} would have bounced: exit code {code}"
+            with ledger.lock:
+                ledger.delivered.add(key)
+            progress.more()
+
+    return work
+
+
+def hand_over(server: Server, account: str, message: bytes) -> int:
+    command = server.command("mail", "deliver", account)
+    return subprocess.run(command, input=message, capture_output=True, check=False, timeout=PATIENCE).returncode
 
 
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def kill_one(server: Server, number: int, dice: random.Random) -> None:
-    assert server.process
-    if number % SUPERVISOR_EVERY == 0:
-        server.kill()
-        server.start()
-        return
-    with suppress(ProcessLookupError):  # it may be between two lives
-        os.kill(dice.choice(children(server.process.pid) or [0]) or server.process.pid, signal.SIGKILL)
+def is_keeper(pid: int) -> bool:
+    """It alone holds the store's lock."""
+    with suppress(OSError):
+        return any(each.readlink().name == "store.lock" for each in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
+def strike(*pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it may be between two lives
+            os.kill(pid, signal.SIGKILL)
+
+
+@dataclass
+class Killer:
+    """Ends processes in every combination that can die together."""
+
+    server: Server
+    dice: random.Random
+    toll: Counter[str] = field(default_factory=Counter)
+
+    def kill(self, number: int) -> None:
+        victim = {0: "supervisor", 10: "all at once", 5: "keeper", 15: "keeper twice"}.get(number % 20, "")
+        victim = victim or self.dice.choice(("keeper", "worker", "worker"))
+        self.toll[victim] += 1
+        assert self.server.process
+        below = children(self.server.process.pid)
+        keepers = [pid for pid in below if is_keeper(pid)]
+        workers = [pid for pid in below if pid not in keepers]
+        match victim:
+            case "supervisor" | "all at once":
+                strike(*(below if victim == "all at once" else ()))
+                self.server.kill()
+                self.server.start()
+            case "worker":
+                strike(*self.dice.sample(workers, min(1, len(workers))))
+            case _:
+                strike(*keepers)
+                if victim == "keeper twice":
+                    strike(self._next_keeper(keepers))
+
+    def _next_keeper(self, old: list[int]) -> int:
+        """As soon as it holds the lock: it is still opening the store then."""
+        assert self.server.process
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            for pid in children(self.server.process.pid):
+                if pid not in old and is_keeper(pid):
+                    return pid
+        raise AssertionError("no keeper came back")
 
 
 def final_maildrop(server: Server, account: str) -> dict[str, bytes]:
@@ -243,23 +320,46 @@ def settle(server: Server, ledger: Ledger) -> None:
 # poplib and ssl leave a socket open when the server dies within the handshake or the greeting
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the children of a process by /proc")
-def test_nothing_acknowledged_is_lost_however_often_processes_die(long_run: bool) -> None:
-    dice = random.Random(20_261_123)
+def test_nothing_acknowledged_is_lost_however_often_processes_die(kills: int) -> None:
+    dice, deferred = random.Random(20_261_123), Counter[str]()
     with installation(config="[limits]\nconnections_per_account = 1000\n") as server:
         server.gatepost("domain", "add", "example.test")
-        for account in ACCOUNTS:
+        for account in (*ACCOUNTS, BY_COMMAND):
             server.add_user(account, PASSWORD)
         server.start()
-        ledgers, progress = [Ledger(account) for account in ACCOUNTS], Progress()
-        works = [delivering(server, ledger, progress, f"d{n}") for n, ledger in enumerate(ledgers)]
+        ledgers, progress = [Ledger(account) for account in (*ACCOUNTS, BY_COMMAND)], Progress()
+        works = [delivering(server, ledger, progress, f"d{n}") for n, ledger in enumerate(ledgers[:-1])]
         works += [fetching(server, ledger, progress, n) for n, ledger in enumerate(ledgers)]
+        works.append(commanding(server, ledgers[-1], progress, deferred))
+        killer, pauses = Killer(server, dice), []
         with going_on(progress, *works):
-            for number in range(1, (KILLS_LONG if long_run else KILLS) + 1):
+            for number in range(1, kills + 1):
                 progress.await_more(dice.randrange(1, 40))
-                kill_one(server, number, dice)
+                began = time.monotonic()
+                killer.kill(number)
+                progress.await_more(1)
+                pauses.append(time.monotonic() - began)
         assert progress.failure is None, progress.failure
         for ledger in ledgers:
             settle(server, ledger)
             assert ledger.deleted
         assert server.stop() == 0
         server.gatepost("store", "verify")
+        print(figures(killer.toll, ledgers, deferred, pauses))  # noqa: T201 -- shown by -s
+
+
+def figures(toll: Counter[str], ledgers: list[Ledger], deferred: Counter[str], pauses: list[float]) -> str:
+    """For whoever makes a long run."""
+    delivered, deleted, doubtful = (
+        sum(len(getattr(ledger, books)) for ledger in ledgers) for books in ("delivered", "deleted", "doubtful")
+    )
+    quits, checked = (sum(getattr(ledger, count) for ledger in ledgers) for count in ("quits", "checked"))
+    return "\n".join(
+        [
+            f"\nkilled: {toll.total()} {dict(toll)}",
+            f"acknowledged: {delivered} deliveries, {deleted} deletions by {quits} QUITs ({doubtful} in doubt)",
+            f"by the command line: {len(ledgers[-1].delivered)}, told {deferred.total()} times to try again",
+            f"compared: {checked} messages",
+            f"until the next answer: {sum(pauses) / len(pauses):.2f} s on average, {max(pauses):.2f} s at most",
+        ]
+    )
