@@ -16,7 +16,7 @@ _HEAD: Final = 400
 """Octets in which some ASCII is looked for (a digit, a blank): the mark alone may stand before any octets."""
 
 
-def _wide(octets: bytes) -> str:
+def utf_16(octets: bytes) -> str:
     """The codec of a text in UTF-16; empty for another."""
     codec, first = _WIDE.get(octets[:2], ("", 0))
     return codec if codec and 0 in octets[first:_HEAD:2] else ""
@@ -24,7 +24,7 @@ def _wide(octets: bytes) -> str:
 
 def text(octets: bytes, errors: str = "strict") -> str:
     """The file's text without its mark: UTF-8, or UTF-16 where the mark says so. Raises UnicodeDecodeError."""
-    wide = _wide(octets)
+    wide = utf_16(octets)
     if wide:
         return octets[2:].decode(wide, errors)
     return octets.removeprefix(_UTF_8).decode("utf-8", errors)
@@ -52,4 +52,4 @@ def in_utf_8(octets: bytes) -> bytes:
 
     What is damaged (half a character at the end) is replaced, for a message must not be lost by its last octet.
     """
-    return text(octets, "replace").encode("utf-8", "replace") if _wide(octets) else octets
+    return text(octets, "replace").encode("utf-8", "replace") if utf_16(octets) else octets

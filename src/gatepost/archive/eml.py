@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from gatepost.archive import names
+from gatepost.archive import names, packed
 from gatepost.archive.item import Bad, Entry, Item, Place
 from gatepost.archive.maildir import write_file
 from gatepost.archive.tree import NOT_FOLLOWED, Found, Steps, Tree, key, links
 from gatepost.errors import AlreadyExistsError
 from gatepost.model import INBOX
 
+_SUFFIXES: Final = (".eml", *(f".eml{suffix}" for suffix in packed.SUFFIXES))
+
 
 def is_eml(entry: Found) -> bool:
     """Whether the name says that it is a message file."""
-    return entry.name.lower().endswith(".eml")
+    return is_eml_name(entry.name)
+
+
+def is_eml_name(name: str) -> bool:
+    return name.lower().endswith(_SUFFIXES)
 
 
 def read(path: Path) -> Iterator[Item | Bad]:
@@ -43,7 +50,7 @@ def _item(tree: Tree, steps: Steps, entry: Found) -> Item | Bad:
     if not entry.is_file:
         return Bad(shown, NOT_FOLLOWED)
     folder = names.from_path(steps)
-    opener = partial(tree.open, (*steps, entry.name))
+    opener = partial(packed.message, tree, (*steps, entry.name))
     return Item(shown, "" if folder == INBOX else folder, entry.modified, entry.size, opener)
 
 

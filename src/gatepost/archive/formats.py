@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, assert_never
 
-from gatepost.archive import eml, maildir, mbox
+from gatepost import bom
+from gatepost.archive import eml, maildir, mbox, mbox_writer, packed
 from gatepost.archive.item import Bad, Item, Writer
 from gatepost.archive.tree import Tree
 from gatepost.errors import InvalidValueError
@@ -44,7 +46,7 @@ def writer(path: Path, form: Format) -> Writer:
         case Format.MAILDIR:
             return maildir.MaildirWriter(path)
         case Format.MBOX:
-            return mbox.MboxWriter(path)
+            return mbox_writer.MboxWriter(path)
         case Format.EML:
             return eml.EmlWriter(path)
         case _:
@@ -62,9 +64,14 @@ def detect(path: Path) -> Format:
 def _of_file(path: Path) -> Format | None:
     whole = path.resolve()
     with Tree(whole.parent).open((whole.name,)) as data:
-        if not data or mbox.is_mbox(data):
+        try:
+            head = bom.in_utf_8(packed.head(data))
+        except packed.NotMailError as error:
+            raise InvalidValueError(f"{path} is no mail: {error}") from error
+        if not head or mbox.is_mbox(head):
             return Format.MBOX  # an empty file is a mailbox without messages
-        return Format.EML if whole.suffix.lower() == ".eml" or _FIELD.match(data[:256]) else None
+        named = eml.is_eml_name(whole.name)
+        return Format.EML if named or _FIELD.match(head, bom.length(head), 256) else None
 
 
 def _of_directory(path: Path) -> Format | None:
@@ -94,5 +101,6 @@ def _has_mbox(tree: Tree) -> bool:
 
 
 def _is_mbox(tree: Tree, steps: tuple[str, ...]) -> bool:
-    with tree.open(steps) as data:
-        return mbox.is_mbox(data)
+    with tree.open(steps) as data, suppress(packed.NotMailError):
+        return mbox.is_mbox(bom.in_utf_8(packed.head(data)))
+    return False

@@ -40,6 +40,11 @@ class Bad:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt(Bad):
+    """A place in the source that may mean one thing or another: what was made of it, for somebody to look at."""
+
+
 Source = Iterable[Item | Bad]
 
 

@@ -1,6 +1,7 @@
 """Maildir and Maildir++: one file for each message, its flags in the file's name.
 
 Read: `cur` and `new`, subfolders as `.Sent.2019` or as plain directories, the lists of Dovecot and Courier in them.
+Messages that are compressed one by one are unpacked; see `gatepost.archive.packed` for what is no mail.
 Written: Maildir++ with `dovecot-uidlist` and `dovecot-keywords`, so that flags, keywords and unique-ids come along.
 This is the format that keeps everything.
 """
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gatepost.archive import names, uidl
+from gatepost.archive import names, packed, uidl
 from gatepost.archive.item import Bad, Entry, Item, Place
 from gatepost.archive.tree import NOT_FOLLOWED, Found, Steps, Tree, key, links
 from gatepost.errors import AlreadyExistsError
@@ -85,7 +86,7 @@ class _Folder:
             folder=names.from_path(self.steps),
             received=entry.modified,
             size=entry.size,
-            open=partial(self.tree.open, (*self.steps, place, entry.name)),
+            open=partial(packed.message, self.tree, (*self.steps, place, entry.name)),
             flags=Flag(sum(_FLAGS.get(letter, 0) for letter in set(letters))),
             keywords=tuple(self.keywords[letter] for letter in sorted(set(letters)) if letter in self.keywords),
             uidl=known.uidl if known else None,

@@ -1,49 +1,63 @@
 """mbox: many messages in one file, each after a line that begins with `From ` (RFC 4155, and its older dialects).
 
-Read: the separator is known by its date, so that a sentence which begins with "From " is none. `>From ` is unquoted
-as mboxrd does it, which is right for mboxo too wherever that is not ambiguous. A Content-Length that leads exactly to
-the next separator is believed (mboxcl); a message that holds a separator inside was not quoted (mboxcl2).
-Flags are read from Status, X-Status and X-Mozilla-Status; these fields stay in the message, whose octets never change.
+Read: a separator is known by its date, so that a sentence which begins with "From " is none; by an empty line before it
+or a header behind it; and one without a date by the header alone (see `gatepost.archive.separator`). Where these
+disagree, the line is reported as a doubt, with what was made of it. `>From ` is unquoted as mboxrd does it, which is
+right for mboxo too wherever that is not ambiguous. A Content-Length that leads exactly to the next separator is
+believed (mboxcl); a message that holds a separator inside was not quoted (mboxcl2). Lines end with LF, CRLF or CR.
+MMDF, with its lines of four Control-A, is read too. The first message of a folder of UW-IMAP or Pine, which holds
+nothing but the program's own notes, is none.
 
-Written: mboxrd. Nothing is put into messages, so flags are not written: Maildir keeps them. A message without a line
-end at its end gets one, since mbox cannot say otherwise.
+Flags are read from Status, X-Status and X-Mozilla-Status, folders and flags from the labels of Google Takeout; these
+fields stay in the message, whose octets never change.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from calendar import timegm
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gatepost.archive import names, uidl
-from gatepost.archive.item import Bad, Entry, Item, Place
+from gatepost import bom
+from gatepost.archive import gmail, names, packed, separator, uidl
+from gatepost.archive.item import Bad, Doubt, Item
 from gatepost.archive.tree import Steps, Tree, key, links
-from gatepost.errors import AlreadyExistsError
+from gatepost.mime.scan import count_lines
 from gatepost.mime.wire import Octets
 from gatepost.model import INBOX, Flag
+from gatepost.numbers import number
 
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-_SEPARATOR: Final = re.compile(
-    rb"From [^\n]{0,500}?\b(%s) +(\d{1,2}) (\d\d):(\d\d)(?::(\d\d))?(?: [A-Z]{1,5})?(?: ([+-]\d{4}))? (\d{4})"
-    rb"(?: [A-Z]{1,5})?(?: ([+-]\d{4}))?[^\n]{0,100}\r?\n?" % "|".join(_MONTHS).encode()
-)
-_QUOTED: Final = re.compile(rb"\n>(>{0,1000}From )")
-_TO_QUOTE: Final = re.compile(rb"\n(>{0,1000}From )")
-_PERHAPS: Final = re.compile(rb">{0,1000}(?:F(?:r(?:o(?:m)?)?)?)?\Z")
-_LINE: Final = 700
+_QUOTED: Final = re.compile(rb"([\n\r])>(>{0,1000}From )")
+_FROM: Final = b"From "
+_MARKS: Final = (b"\nFrom ", b"\rFrom ", b"\n\xef\xbb\xbfFrom ")
+"""How a separator may begin; one with a byte order mark where files were put together that had one each."""
+_MMDF: Final = b"\1\1\1\1"
+_WIDE: Final = 256 * 1024 * 1024
+"""Octets of a mailbox in UTF-16 that is turned into UTF-8 in memory."""
+_NOTES: Final = re.compile(rb"(?i)(?:DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA|FOLDER INTERNAL DATA)")
 
 
 def is_mbox(data: Octets) -> bool:
     """Whether a file begins as an mbox does."""
-    return _SEPARATOR.match(data[:_LINE]) is not None
+    begin = _begin(data)
+    head = data[begin : begin + separator.HEAD]
+    if head.startswith(_MMDF):
+        return True
+    line = separator.line(head)
+    return line.startswith(_FROM) and (
+        separator.date(line[5:]) is not None or separator.mail_follows(head[len(line) :])
+    )
+
+
+def _begin(data: Octets) -> int:
+    """Behind a byte order mark and empty lines."""
+    head = data[: separator.HEAD]
+    begin = bom.length(head)
+    return begin + len(head[begin:]) - len(head[begin:].lstrip(b"\r\n"))
 
 
 def read(path: Path) -> Iterator[Item | Bad]:
@@ -51,7 +65,7 @@ def read(path: Path) -> Iterator[Item | Bad]:
     path = path.resolve()
     if not path.is_dir():
         if path.stat().st_size:
-            yield from _messages(Tree(path.parent), (path.name,), "")
+            yield from _messages(Tree(path.parent), (path.name,), "", named=True)
         return
     tree = Tree(path)
     tree.entries()
@@ -65,73 +79,210 @@ def read(path: Path) -> Iterator[Item | Bad]:
         for entry in entries:
             if entry.is_file and entry.size:
                 whole = (*steps, entry.name)
-                yield from _messages(tree, whole, _folder(whole))
+                yield from _messages(tree, whole, _folder(whole), named=False)
 
 
 def _folder(steps: Steps) -> str:
-    """Thunderbird keeps the folders in `Archive` under `Archive.sbd`."""
-    plain = tuple(step.removesuffix(".sbd").removesuffix(".mbox") or step for step in steps)
+    """Thunderbird keeps the folders in `Archive` under `Archive.sbd`; Apple Mail has a directory `Archive.mbox`."""
+    if len(steps) > 1 and steps[-1] == "mbox" and steps[-2].endswith(".mbox"):
+        steps = steps[:-1]
+    plain = tuple(_plain(step) or step for step in steps)
     folder = names.from_path(plain)
     return "" if folder.upper() == INBOX else folder
 
 
-def _messages(tree: Tree, steps: Steps, folder: str) -> Iterator[Item | Bad]:
+def _plain(step: str) -> str:
+    for suffix in (*packed.SUFFIXES, ".sbd", ".mbox", ".mbx"):
+        step = step.removesuffix(suffix)
+    return step
+
+
+def _messages(tree: Tree, steps: Steps, folder: str, *, named: bool) -> Iterator[Item | Bad]:
+    """`named`: the user named this very file; among the others of a directory some are nothing like a mailbox."""
     name = key(*steps)
     try:
-        with tree.open(steps) as data:
-            if not is_mbox(data):
-                if not folder:
-                    yield Bad(name, "it does not begin with an mbox separator (`From address date`)")
-                return
-            for number, region in enumerate(_regions(data), 1):
-                yield _item(f"{name}, message {number}", folder, data, region)
+        with packed.opened(tree, steps) as raw:
+            data = bom.in_utf_8(raw[:]) if len(raw) <= _WIDE else raw
+            reader = _Reader(name, folder, data)
+            if is_mbox(data) or reader.skip_to_mail():
+                yield from reader.items()
+            elif named or not folder:
+                yield Bad(name, "it holds no mbox separator (`From address date`)")
+    except packed.NotMailError as error:
+        if named or error.packed:
+            yield Bad(name, str(error))
     except OSError as error:
         yield Bad(name, error.strerror or str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Separator:
+    """A line that begins a message."""
+
+    begin: int
+    """Of the message behind it."""
+    received: int | None
+    """None if the line has no date."""
+
+
+class _Reader:
+    """The messages of one file."""
+
+    def __init__(self, name: str, folder: str, data: Octets) -> None:
+        self._name = name
+        self._folder = folder
+        self._data = data
+        self._start = _begin(data)
+        self._dateless = False
+        """The first separator has no date: then the others need none."""
+        self._left_out = ""
+        self._marks = {mark: data.find(mark) for mark in _MARKS}
+        self._doubts: list[tuple[int, str]] = []
+        self._counted = (0, 1)
+
+    def skip_to_mail(self) -> bool:
+        """Begins at the first separator that is beyond doubt, and notes what is left out; whether there is one."""
+        for at in self._candidates(0, len(self._data)):
+            line = separator.line(self._data[at : at + separator.LINE])
+            head = self._data[at + len(line) : at + len(line) + separator.HEAD]
+            if separator.date(line[5:]) is not None and separator.mail_follows(head):
+                self._left_out = f"the {at:,} octets before the first separator are no message, and were left out"
+                self._start = at
+                return True
+        return False
+
+    def items(self) -> Iterator[Item | Bad]:
+        data, start = self._data, self._start
+        if self._left_out:
+            yield Bad(f"{self._name}, line 1", self._left_out)
+        regions = self._mmdf(start) if data[start : start + 4] == _MMDF else self._regions(start)
+        number = 0
+        for received, begin, end, quoted in regions:
+            if not (number == 0 and _is_notes(data, begin, end)):
+                number += 1
+                yield _item(f"{self._name}, message {number}", self._folder, data, (received, begin, end, quoted))
+            yield from self._doubtful()
+
+    def _doubtful(self) -> Iterator[Doubt]:
+        for at, text in self._doubts:
+            counted, line = self._counted
+            line += count_lines(self._data, counted, at, b"\n") or count_lines(self._data, counted, at, b"\r")
+            self._counted = (at, line)
+            yield Doubt(f"{self._name}, line {line}", text)
+        self._doubts.clear()
+
+    def _regions(self, start: int) -> Iterator[Region]:
+        data = self._data
+        found = self._separator(start)
+        self._dateless = found is not None and found.received is None
+        while found is not None:
+            begin = found.begin
+            stated = self._content_end(begin)
+            if stated is None:
+                start, following = self._next(begin, len(data))
+                end, quoted = _without_blank(data, begin, start), True
+            else:
+                end, start = stated, _skip_blank(data, stated)
+                following = self._separator(start)
+                quoted = self._next(begin, stated, quiet=True)[1] is None
+            received = found.received
+            yield _dated(data, begin) if received is None else received, begin, end, quoted
+            found = following
+
+    def _next(self, start: int, end: int, *, quiet: bool = False) -> tuple[int, _Separator | None]:
+        """Where the next separator is, and what it says."""
+        for at in self._candidates(start, end):
+            found = self._separator(at, quiet=quiet)
+            if found is not None:
+                return at, found
+        return end, None
+
+    def _candidates(self, start: int, end: int) -> Iterator[int]:
+        """Line starts with `From `, behind LF or CR. Each octet is searched once, for each of both."""
+        at = max(start - 1, 0)
+        while True:
+            for mark, known in self._marks.items():
+                if 0 <= known < at:
+                    self._marks[mark] = self._data.find(mark, at)
+            at = min((known for known in self._marks.values() if known >= 0), default=end) + 1
+            if at > end - len(_FROM):
+                return
+            yield at
+
+    def _separator(self, at: int, *, quiet: bool = False) -> _Separator | None:
+        """What the line at `at` says, if it is a separator; notes a doubt unless `quiet`."""
+        data = self._data
+        skipped = at + bom.length(data[at : at + 3])
+        line = separator.line(data[skipped : skipped + separator.LINE])
+        if not line.startswith(_FROM):
+            return None
+        begin = skipped + len(line)
+        first = at == self._start
+        verdict = separator.judge(
+            line,
+            data[begin : begin + separator.HEAD],
+            blank=first or _blank_before(data, at),
+            first=first,
+            dateless=self._dateless,
+        )
+        if verdict.doubt and not quiet:
+            self._doubts.append((at, verdict.doubt))
+        return _Separator(begin, verdict.received) if verdict.separates else None
+
+    def _content_end(self, begin: int) -> int | None:
+        """Where Content-Length says that the message ends, if an empty line and a separator, or nothing, follow."""
+        data = self._data
+        head = data[begin : begin + 64 * 1024]
+        blank = re.search(rb"\r?\n\r?\n|\r\r", head)
+        stated = re.search(rb"(?im)^Content-Length:[ \t]*(\d{1,12})[ \t]*[\r\n]", head[: blank.end() if blank else 0])
+        if blank is None or stated is None:
+            return None
+        end = begin + blank.end() + int(stated[1])
+        after = _skip_blank(data, end)
+        if after > end and (after == len(data) or self._separator(after, quiet=True) is not None):
+            return end
+        return None
+
+    def _mmdf(self, start: int) -> Iterator[Region]:
+        """Each message stands between two lines of four Control-A; some have a `From ` line in front too."""
+        data = self._data
+        while data[start : start + 4] == _MMDF:
+            begin = start + len(separator.line(data[start : start + 100]))
+            end = next(
+                (at for at in (data.find(b"\n" + _MMDF, begin - 1), data.find(b"\r" + _MMDF, begin - 1)) if at >= 0), -1
+            )
+            end = len(data) if end < 0 else end + 1
+            line = separator.line(data[begin : begin + separator.LINE])
+            received = separator.date(line[5:]) if line.startswith(_FROM) else None
+            inner = begin + len(line) if line.startswith(_FROM) else begin
+            if inner < end:
+                yield _dated(data, inner) if received is None else received, inner, end, False
+            start = end + len(separator.line(data[end : end + 100]))
 
 
 Region = tuple[int, int, int, bool]
 """Time of the separator; where the message begins and ends; whether it is quoted."""
 
 
-def _regions(data: Octets) -> Iterator[Region]:
-    start = 0
-    while line := _SEPARATOR.match(data[start : start + _LINE]):
-        begin = start + line.end()
-        stated = _content_end(data, begin)
-        if stated is None:
-            start = _next_separator(data, begin, len(data))
-            yield _time(line), begin, _without_blank(data, begin, start), True
-        else:
-            start = _skip_blank(data, stated)
-            yield _time(line), begin, stated, _next_separator(data, begin, stated) == stated
+def _blank_before(data: Octets, at: int) -> bool:
+    """Whether the line before is empty, or there is none."""
+    before = data[max(at - 4, 0) : at]
+    return before.endswith((b"\n\n", b"\n\r\n", b"\r\r"))
 
 
-def _next_separator(data: Octets, start: int, end: int) -> int:
-    at = data.find(b"\nFrom ", max(start - 1, 0), end)
-    while at >= 0:
-        if _SEPARATOR.match(data[at + 1 : at + 1 + _LINE]):
-            return at + 1
-        at = data.find(b"\nFrom ", at + 1, end)
-    return end
+def _is_notes(data: Octets, begin: int, end: int) -> bool:
+    """What UW-IMAP and Pine keep about a folder, in the form of a message."""
+    found = uidl.header_fields(data[begin : min(end, begin + 8 * 1024)])
+    return (b"x-imap" in found or b"x-imapbase" in found) and bool(_NOTES.search(found.get(b"subject", b"")))
 
 
-def _content_end(data: Octets, begin: int) -> int | None:
-    """Where Content-Length says that the message ends, if an empty line and a separator or the file's end are there."""
-    head = data[begin : begin + 64 * 1024]
-    blank = re.search(rb"\r?\n\r?\n", head)
-    stated = re.search(rb"(?im)^Content-Length:[ \t]*(\d{1,12})[ \t]*\r?\n", head[: blank.end() if blank else 0])
-    if blank is None or stated is None:
-        return None
-    end = begin + blank.end() + int(stated[1])
-    after = _skip_blank(data, end)
-    blank_follows = after > end
-    if blank_follows and (after == len(data) or is_mbox(data[after : after + _LINE])):
-        return end
-    return None
+def _dated(data: Octets, begin: int) -> int:
+    """The time in the message's own Date field, for a separator that has none."""
+    return separator.date(uidl.header_fields(data[begin : begin + 64 * 1024]).get(b"date", b"")) or 0
 
 
 def _skip_blank(data: Octets, at: int) -> int:
-    return at + (2 if data[at : at + 2] == b"\r\n" else data[at : at + 1] == b"\n")
+    return at + (2 if data[at : at + 2] == b"\r\n" else data[at : at + 1] in {b"\n", b"\r"})
 
 
 def _without_blank(data: Octets, begin: int, end: int) -> int:
@@ -139,34 +290,25 @@ def _without_blank(data: Octets, begin: int, end: int) -> int:
     tail = data[max(end - 3, begin) : end]
     if tail.endswith(b"\n\r\n"):
         return end - 2
-    return end - 1 if tail.endswith(b"\n\n") else end
-
-
-def _time(line: re.Match[bytes]) -> int:
-    month, day, hour, minute, second, zone, year, zone_after = line.groups()
-    offset = int(zone or zone_after or b"0")
-    seconds = (abs(offset) // 100 * 60 + abs(offset) % 100) * 60
-    # Year 0 has the form of a date and is none: the nearest year that can be reckoned with.
-    date = (max(int(year), 1), _MONTHS.index(month.decode()) + 1, int(day))
-    at = timegm((*date, int(hour), int(minute), int(second or 0)))
-    return max(at - seconds if offset > 0 else at + seconds, 0)
+    return end - 1 if tail.endswith((b"\n\n", b"\r\r")) else end
 
 
 def _item(shown: str, folder: str, data: Octets, region: Region) -> Item:
     received, begin, end, quoted = region
     found = uidl.header_fields(data[begin : min(end, begin + 64 * 1024)])
-    keywords = found.get(b"x-keywords", b"").decode("ascii", "replace").split()
+    flags = _flags(found)
+    keywords = tuple(found.get(b"x-keywords", b"").decode("ascii", "replace").split())
     opener = partial(_open, data, begin, end, quoted)
-    return Item(shown, folder, received, end - begin, opener, _flags(found), tuple(keywords))
+    if gmail.FIELD in found:
+        labels = gmail.labels(found[gmail.FIELD])
+        folder, flags, keywords = labels.folder, flags | labels.flags, (*keywords, *labels.keywords)
+    return Item(shown, folder, received, end - begin, opener, flags, keywords)
 
 
 def _flags(found: dict[bytes, bytes]) -> Flag:
     letters = found.get(b"status", b"") + b" " + found.get(b"x-status", b"")
     flags = sum(flag for letter, flag in _STATUS.items() if letter in letters)
-    try:
-        mozilla = int(found.get(b"x-mozilla-status", b"0"), 16)
-    except ValueError:
-        mozilla = 0
+    mozilla = number(found.get(b"x-mozilla-status", b"0"), 0xFFFF, 16) or 0
     return Flag(flags) | Flag(sum(flag for bit, flag in _MOZILLA.items() if bit & mozilla))
 
 
@@ -177,59 +319,4 @@ _MOZILLA: Final = {1: Flag.SEEN, 2: Flag.ANSWERED, 4: Flag.FLAGGED, 8: Flag.DELE
 @contextmanager
 def _open(data: Octets, begin: int, end: int, quoted: bool) -> Iterator[Octets]:
     message = data[begin:end]
-    yield _QUOTED.sub(rb"\n\1", b"\n" + message)[1:] if quoted and b">From " in message else message
-
-
-class MboxWriter:
-    """Writes one mboxrd file for each mailbox, e.g. `INBOX.mbox`."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.file = -1
-
-    def begin(self, place: Place) -> None:
-        """Raises AlreadyExistsError if the file is there."""
-        *above, last = names.to_path(place.name)
-        folder = self.root.joinpath(*above)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"{last}.mbox"
-        try:
-            self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except FileExistsError as error:
-            raise AlreadyExistsError(f"{path} is there already: choose a new directory to export to") from error
-
-    def add(self, entry: Entry, chunks: Iterable[bytes]) -> bool:
-        """False if the message had no line end at its end."""
-        last = b""
-        with os.fdopen(self.file, "wb", closefd=False) as handle:
-            handle.write(f"From MAILER-DAEMON {_asctime(entry.received)}\n".encode())
-            for piece in quote(chunks):
-                handle.write(piece)
-                last = piece[-1:] or last
-            handle.write(b"\n" if last == b"\n" else b"\n\n")
-        return last == b"\n"
-
-    def end(self) -> None:
-        os.close(self.file)
-        self.file = -1
-
-
-def quote(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Puts `>` ahead of every line that begins with any number of `>` and `From `, over slices cut anywhere."""
-    held, line_start = b"", True
-    for chunk in chunks:
-        text = held + chunk
-        last = text.rfind(b"\n") + 1
-        cut = last if (last or line_start) and _PERHAPS.match(text, last) else len(text)
-        text, held = text[:cut], text[cut:]
-        if text:
-            yield _TO_QUOTE.sub(rb"\n>\1", b"\n" + text)[1:] if line_start else _TO_QUOTE.sub(rb"\n>\1", text)
-            line_start = text.endswith(b"\n")
-    if held:
-        yield held
-
-
-def _asctime(at: int) -> str:
-    """`Thu Jan  1 00:00:00 1970`: English whatever the locale, UTC (RFC 4155 appendix A)."""
-    time = datetime.fromtimestamp(at, UTC)
-    return f"{_DAYS[time.weekday()]} {_MONTHS[time.month - 1]} {time.day:2} {time:%H:%M:%S} {time.year}"
+    yield _QUOTED.sub(rb"\1\2", b"\n" + message)[1:] if quoted and b">From " in message else message

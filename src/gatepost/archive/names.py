@@ -17,6 +17,7 @@ from gatepost.text import visible
 _ENCODED: Final = re.compile(r"&([A-Za-z0-9+,]*)-")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f/\\]+|^\.+|^$")
 _UNSAFE_MAILDIR: Final = re.compile(r"[^\x20-\x7e]+|[./\\]+|^$")
+_UNSAFE_KEYWORD: Final = re.compile(r"[^\x21-\x7e]+|[(){%*\"\\\]]+")
 _EMPTY: Final = "\u200b"
 """Stands for a level without a name, which no file system has."""
 
@@ -56,9 +57,14 @@ def to_maildir(mailbox: str) -> str:
 def from_path(steps: tuple[str, ...]) -> str:
     """The inverse of `to_path`; a step that begins with a dot is a Maildir++ folder with its levels."""
     levels = [level for step in steps for level in (step[1:].split(".") if step.startswith(".") else (step,))]
-    return "/".join(_level(decode(level)) for level in levels)
+    return "/".join(level(decode(one)) for one in levels)
 
 
-def _level(name: str) -> str:
+def keyword(name: str) -> str:
+    """A name as a keyword of IMAP (RFC 9051 §9): ASCII, without blanks and what an atom cannot hold."""
+    return _encode("_".join(name.split()), _UNSAFE_KEYWORD)
+
+
+def level(name: str) -> str:
     """A level of a name that is fit for a terminal: what cannot be shown becomes `_`."""
     return "".join(c if visible(c) and c != "/" else "_" for c in name.replace(_EMPTY, ""))

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gatepost.archive import formats
 from gatepost.archive.formats import Format
+from gatepost.archive.item import Bad
 from gatepost.cli import output
 from gatepost.cli.deliver import deliver
 from gatepost.cli.environment import Environment
@@ -137,7 +138,8 @@ def import_(
 ) -> None:
     """Bring in mail from files, with flags, folders and unique-ids. If it is interrupted, just run it again.
 
-    What is here already is not imported twice. A message that cannot be read is skipped and listed; exit code 1 then.
+    What is here already is not imported twice. A message that cannot be read is skipped and listed, and so is each
+    line of an mbox that may be a separator or none; exit code 1 then.
     """
     environment: Environment = context.obj
     with _files(path):
@@ -153,7 +155,7 @@ def import_(
     with _files(path), _counting("Importing") as progress:
         report = _with_account(context, work, address)
     _tell_import(report, as_json=as_json)
-    if report.skipped:
+    if report.skipped or report.doubts:
         raise typer.Exit(1)
 
 
@@ -163,10 +165,15 @@ def _tell_import(report: Report, *, as_json: bool) -> None:
         return
     here = f", {report.repeated} were here already" if report.repeated else ""
     output.say(f"Imported {_messages(report.imported)} ({report.octets:,} octets){here}.")
-    if report.skipped:
-        output.say(f"Skipped {len(report.skipped)}:")
-        for bad in report.skipped:
-            output.say(f"  {printable(bad.key)}: {printable(bad.reason)}")
+    _tell_each("Skipped", report.skipped)
+    _tell_each("Imported, but look at them: in doubt are", report.doubts)
+
+
+def _tell_each(label: str, found: Sequence[Bad]) -> None:
+    if found:
+        output.say(f"{label} {len(found)}:")
+    for one in found:
+        output.say(f"  {printable(one.key)}: {printable(one.reason)}")
 
 
 def _messages(number: int) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from gatepost.archive.item import Bad, Item, Source
+from gatepost.archive.item import Bad, Doubt, Item, Source
 from gatepost.archive.uidl import x_uidl
 from gatepost.delivery.ingest import check_size, discard, prepare
 from gatepost.errors import DomainError, NoSuchAccountError, StoreCorruptError, StoreFullError, StoreUnavailableError
@@ -45,6 +45,8 @@ class Report:
     octets: int = 0
     """Of those imported."""
     skipped: list[Bad] = field(default_factory=list)
+    doubts: list[Bad] = field(default_factory=list)
+    """Places of the source that may have been read wrongly; nothing of them is left out."""
 
     @property
     def done(self) -> int:
@@ -106,7 +108,7 @@ class Importer:
 
     async def _take(self, one: Item | Bad) -> None:
         if isinstance(one, Bad):
-            self.report.skipped.append(one)
+            (self.report.doubts if isinstance(one, Doubt) else self.report.skipped).append(one)
             return
         if len(self._waiting) >= IN_FLIGHT:
             await self._finish()

@@ -240,11 +240,11 @@ class _Scanner:
         return counts
 
 
-def count_lines(data: Octets, start: int, end: int) -> int:
-    """Line ends in `data[start:end]`."""
+def count_lines(data: Octets, start: int, end: int, line_end: bytes = b"\n") -> int:
+    """Line ends (one octet) in `data[start:end]`."""
     if isinstance(data, bytes):
-        return data.count(b"\n", start, end)
-    return sum(data[at : min(at + _STEP, end)].count(b"\n") for at in range(start, end, _STEP))
+        return data.count(line_end, start, end)
+    return sum(data[at : min(at + _STEP, end)].count(line_end) for at in range(start, end, _STEP))
 
 
 _STEP: Final = 256 * 1024

@@ -38,11 +38,11 @@ def decode(data: bytes, charset: str) -> str:
     return data.decode(_CODECS.get(charset.strip().lower(), "utf-8"), "replace")
 
 
-def decode_words(value: bytes) -> str:
-    """A field's value for people: encoded words decoded, at most `SHOWN` octets of it, no control characters."""
-    value = value[:SHOWN]
+def decode_words(value: bytes, most: int = SHOWN) -> str:
+    """A field's value for people: encoded words decoded, at most `most` octets of it, no control characters."""
+    value = value[:most]
     if b"=?" not in value:
-        return clean(decode(value, "utf-8"))
+        return clean(decode(value, "utf-8"), most)
     parts: list[str] = []
     position = 0
     joined = _GAP.sub(rb"\1", value)
@@ -51,7 +51,7 @@ def decode_words(value: bytes) -> str:
         parts.append(decode(_word_octets(word[2], word[3]), word[1].decode("ascii")))
         position = word.end()
     parts.append(decode(joined[position:], "utf-8"))
-    return clean("".join(parts))
+    return clean("".join(parts), most)
 
 
 def _word_octets(encoding: bytes, text: bytes) -> bytes:

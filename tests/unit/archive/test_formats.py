@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatepost.archive import eml, maildir, mbox
+from gatepost.archive import eml, maildir, mbox_writer
 from gatepost.archive.formats import Format, detect, read, writer
 from gatepost.archive.item import Bad
 from gatepost.archive.tree import Tree
@@ -32,7 +32,7 @@ def test_what_is_none_says_what_to_do(tmp_path) -> None:
 
 
 def test_writers(tmp_path) -> None:
-    kinds = {Format.MAILDIR: maildir.MaildirWriter, Format.MBOX: mbox.MboxWriter, Format.EML: eml.EmlWriter}
+    kinds = {Format.MAILDIR: maildir.MaildirWriter, Format.MBOX: mbox_writer.MboxWriter, Format.EML: eml.EmlWriter}
     for form, kind in kinds.items():
         assert isinstance(writer(tmp_path, form), kind)
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.archive.item import Bad, Entry, Item, Place
-from gatepost.archive.mbox import MboxWriter, is_mbox, quote, read
+from gatepost.archive.mbox import is_mbox, read
+from gatepost.archive.mbox_writer import MboxWriter, quote
 from gatepost.archive.tree import Tree
 from gatepost.errors import AlreadyExistsError
 from gatepost.model import CHUNK, Flag

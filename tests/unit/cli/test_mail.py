@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import json
 from contextlib import asynccontextmanager, contextmanager
 
@@ -176,3 +177,23 @@ def test_people_see_a_bar(run, box, monkeypatch):
     monkeypatch.setattr("gatepost.cli.mail._watched", lambda: True)
     run("import", "alice", box)
     assert totals[-1] == (3, 3)
+
+
+def test_a_doubt_is_told_by_its_line_and_by_the_exit_code(run, tmp_path):
+    (tmp_path / "box").write_bytes(
+        b"From a@x Wed Dec  6 09:14:04 2023\nSubject: a\n\ntext\nFrom b@x Wed Dec  6 09:14:04 2023\nmore text\n"
+    )
+    result = run("import", "alice", tmp_path / "box", code=1)
+    assert "Imported 1 message" in result.stdout
+    assert "in doubt are 1:\n  box, line 5: it looks like a separator" in result.stdout
+    assert run.json("import", "alice", tmp_path / "box", code=1)["doubts"][0]["key"] == "box, line 5"
+
+
+def test_what_is_compressed_is_found_out_and_other_files_are_named(run, tmp_path):
+    (tmp_path / "one").write_bytes(gzip.compress(b"Subject: a\n\ntext\n"))
+    assert "Imported 1 message" in run("import", "alice", tmp_path / "one").stdout
+    (tmp_path / "two").write_bytes(b"PK\3\4......")
+    assert (
+        "two is no mail: it is a ZIP archive: unpack it first"
+        in run("import", "alice", tmp_path / "two", code=1).stderr
+    )
