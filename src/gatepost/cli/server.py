@@ -15,6 +15,7 @@ from gatepost.cli.environment import Environment
 from gatepost.cli.quickstart import quickstart
 from gatepost.net.places import LAST_BACKUP
 from gatepost.net.status import Status, read_status
+from gatepost.store.notices import notices
 
 SOON_DAYS: Final = 14
 """A certificate with less left is marked in the status."""
@@ -45,6 +46,8 @@ class StoreStatus(Struct, frozen=True):
     octets: int
     last_backup: int | None
     """Seconds since the epoch; None: never, as far as this directory knows."""
+    notices: tuple[str, ...] = ()
+    """What its administrator has to see to."""
 
 
 class Report(Struct, frozen=True):
@@ -82,7 +85,7 @@ def store_status(directory: Path) -> StoreStatus:
             octets += sum((Path(folder) / name).lstat().st_size for name in names)
         mark = directory / LAST_BACKUP
         last_backup = int(mark.stat().st_mtime) if mark.exists() else None
-    return StoreStatus(str(directory), octets, last_backup)
+    return StoreStatus(str(directory), octets, last_backup, tuple(notices(directory)))
 
 
 def _explain(found: Status | None, store: StoreStatus) -> None:
@@ -94,6 +97,8 @@ def _explain(found: Status | None, store: StoreStatus) -> None:
         _explain_server(found, now)
     backup = f"{_span(now - store.last_backup)} ago" if store.last_backup else "never (`gatepost store backup FILE`)"
     output.say(f"Store: {store.directory}, {_size(store.octets)}. Last backup: {backup}.")
+    for text in store.notices:
+        output.say(f"\nATTENTION: {text}")
 
 
 def _explain_server(found: Status, now: float) -> None:

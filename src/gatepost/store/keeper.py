@@ -25,8 +25,7 @@ from gatepost.store.commands import Expire
 from gatepost.store.generation import Generation
 from gatepost.store.socket_path import listening_socket
 from gatepost.store.sqlite.committer import Committer
-from gatepost.store.sqlite.database import DirectoryLock, open_writer, translated
-from gatepost.store.sqlite.migrate import migrate
+from gatepost.store.sqlite.database import DirectoryLock, open_writer
 
 log: Final = logging.getLogger("gatepost.store")
 
@@ -89,8 +88,6 @@ class Keeper:
         self._lock = DirectoryLock(directory)
         try:
             connection = open_writer(directory, vfs)
-            with translated():
-                migrate(connection)
         except BaseException:
             self._lock.release()
             raise

@@ -22,12 +22,10 @@ from gatepost.store.sqlite.database import (
 )
 from gatepost.store.sqlite.migrate import migrate, steps, version
 from gatepost.store.sqlite.named import Statements
+from gatepost.store.sqlite.recovery import SKIPPED_UIDS
 
 PAGES: Final = 256
 """Copied between two turns of other tasks: 2 MiB."""
-SKIPPED_UIDS: Final = 1_000_000
-"""UIDs (and MODSEQs) that a restored mailbox leaves out: those given after the backup was made are never given
-to other messages, so no mail program takes a new message for one that it has already."""
 
 
 async def backup(directory: Path, file: Path, progress: Callable[[int, int], None]) -> None:

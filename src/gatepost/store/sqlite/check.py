@@ -11,9 +11,12 @@ from typing import Final
 import apsw
 
 from gatepost.store.api import Finding
+from gatepost.store.notices import damaged_logs
+from gatepost.store.sqlite import wal
 from gatepost.store.sqlite.blobs import stored_chunks
 from gatepost.store.sqlite.database import open_reader, translated
 from gatepost.store.sqlite.named import Statements
+from gatepost.store.sqlite.recovery import describe
 
 PAGE: Final = 16
 """Bodies looked up between two turns of other tasks."""
@@ -31,6 +34,11 @@ MEND: Final = (
     "copy of it; and check the disk (smartctl -a, dmesg) and the memory for faults"
 )
 REBUILD: Final = "restore the last good backup with 'gatepost store restore FILE', then verify again"
+
+SEEN: Final = (
+    "see in the server's log what became of it, and below what is hurt; messages that are missing may stand in the "
+    "copy as plain text (strings {file}). Check the memory and the disk for faults, then remove the copy"
+)
 
 CHECKS: Final = (
     ("mailbox_counters", RECOUNT),
@@ -50,10 +58,11 @@ CHECKS: Final = (
 async def verify(directory: Path, progress: Callable[[int, int], None]) -> list[Finding]:
     """See `Maintenance`. The server may run meanwhile: bodies are read one by one, the rest in one snapshot."""
     with translated():
+        findings = list(_damaged_logs(directory))
         connection = open_reader(directory)
         try:
             sql = Statements(connection, "read", "check")
-            findings = list(_check_file(connection))
+            findings += _check_file(connection)
             findings += await _check_bodies(sql, progress)
             connection.execute("BEGIN")
             for query, fix in CHECKS:
@@ -62,6 +71,13 @@ async def verify(directory: Path, progress: Callable[[int, int], None]) -> list[
             return findings
         finally:
             connection.close()
+
+
+def _damaged_logs(directory: Path) -> Iterator[Finding]:
+    for file in damaged_logs(directory):
+        octets = file.read_bytes()
+        found = wal.examine(lambda size, offset: octets[offset : offset + size], len(octets))  # noqa: B023 -- used at once
+        yield Finding("", f"write-ahead log ({file.name})", describe(found), SEEN.format(file=file))
 
 
 def _check_file(connection: apsw.Connection) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from typing import Final
 import apsw
 
 from gatepost.errors import StoreCorruptError, StoreFullError, StoreHeldError, StoreUnavailableError
+from gatepost.store.sqlite.migrate import migrate
+from gatepost.store.sqlite.recovery import Recovery
 from gatepost.store.sqlite.resync import write_again
 
 FILE: Final = "store.db"
@@ -46,28 +48,52 @@ def check_version() -> None:
 
 
 def open_writer(directory: Path, vfs: str | None = None) -> apsw.Connection:
-    """The one connection that writes; the caller holds the directory's lock. Makes the file if it is missing."""
+    """The one connection that writes; the caller holds the directory's lock. Makes the file if it is missing, brings it
+    to the newest schema, and sees to a damaged log.
+
+    Raises StoreCorruptError, StoreFullError, StoreUnavailableError.
+    """
     check_version()
     file = directory / FILE
     os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     with translated():
+        recovery = Recovery(file, vfs)
+        recovery.mend()
         write_again(file, vfs)
-        connection = apsw.Connection(str(file), vfs=vfs)
-        _check_identity(connection, file)
-        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}").fetchall()
+        connection = _open(file, vfs)
+        try:
+            if not recovery.is_sound(connection):
+                connection.close()
+                connection = _open(file, vfs)
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "fullfsync = ON",  # macOS: fsync alone leaves data in the drive's cache
+                "checkpoint_fullfsync = ON",
+                "foreign_keys = ON",
+                f"journal_size_limit = {WAL_LIMIT}",
+                "temp_store = MEMORY",
+            ):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+            if connection.pragma("application_id") != APPLICATION_ID:
+                connection.pragma("application_id", APPLICATION_ID)
+            migrate(connection)
+            recovery.finish(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _open(file: Path, vfs: str | None) -> apsw.Connection:
+    connection = apsw.Connection(str(file), vfs=vfs)
+    try:
         _configure(connection, WRITER_CACHE_KIB)
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "fullfsync = ON",  # macOS: fsync alone leaves data in the drive's cache
-            "checkpoint_fullfsync = ON",
-            "foreign_keys = ON",
-            f"journal_size_limit = {WAL_LIMIT}",
-            "temp_store = MEMORY",
-        ):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-        if connection.pragma("application_id") != APPLICATION_ID:
-            connection.pragma("application_id", APPLICATION_ID)
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}").fetchall()
+        _check_identity(connection, file)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -13,9 +13,8 @@ from gatepost.store.api import Changed
 from gatepost.store.commands import ANY_COMMAND, Command, Deliver, Inline, NewEmail, StageChunk
 from gatepost.store.generation import Generation
 from gatepost.store.sqlite.committer import Committer
-from gatepost.store.sqlite.database import DirectoryLock, open_writer, translated
+from gatepost.store.sqlite.database import DirectoryLock, open_writer
 from gatepost.store.sqlite.maintenance import OnlineMaintenance
-from gatepost.store.sqlite.migrate import migrate
 from gatepost.store.sqlite.reader import SqliteReader
 
 R = TypeVar("R")
@@ -41,8 +40,6 @@ class LocalStore(SqliteReader, OnlineMaintenance):
         self, directory: Path, clock: Callable[[], float], lock: DirectoryLock, vfs: str | None = None
     ) -> None:
         connection = open_writer(directory, vfs)
-        with translated():
-            migrate(connection)
         super().__init__(directory)
         self._lock = lock
         self._generation = Generation(directory)

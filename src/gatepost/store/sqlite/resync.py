@@ -65,10 +65,15 @@ def _pages(log: apsw.VFSFile) -> Iterator[tuple[int, int]]:
             yield (number - 1) * size, size
 
 
+def sync_file(file: apsw.VFSFile) -> None:
+    """As SQLite does for a commit."""
+    file.xSync(apsw.SQLITE_SYNC_FULL)
+
+
 def _rewrite(file: apsw.VFSFile, places: Iterator[tuple[int, int]] | list[tuple[int, int]]) -> None:
     end = file.xFileSize()
     for start, size in places:
         length = min(size, end - start)
         if length > 0:
             file.xWrite(file.xRead(length, start), start)
-    file.xSync(apsw.SQLITE_SYNC_FULL)
+    sync_file(file)
