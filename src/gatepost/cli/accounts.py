@@ -16,7 +16,7 @@ from gatepost.cli.environment import Environment
 from gatepost.cli.values import iso_time, parse_size, show_quota, show_size, show_time
 from gatepost.errors import InvalidValueError, NoSuchAddressError, NoSuchCredentialError
 from gatepost.identity import admin, passwords
-from gatepost.identity.names import parse_alias, parse_domain
+from gatepost.identity.names import parse_alias, parse_domain, refuse_hidden
 from gatepost.model import Account, Credential, DeletePolicy, Scope
 from gatepost.store.api import Store
 from gatepost.store.commands import (
@@ -336,6 +336,7 @@ def _read_csv(file: Path) -> str:
 @alias.command("add")
 def alias_add(context: typer.Context, address: Address, login: Login, as_json: output.AsJson = False) -> None:
     """Deliver mail for ADDRESS to a user; several users may share one."""
+    refuse_hidden(address)
     parsed = parse_alias(address)
 
     async def work(environment: Environment, store: Store) -> Account:

@@ -62,10 +62,27 @@ class _Command(TyperCommand):
             if any(each.split("=")[0] == "--password" for each in options):
                 raise InvalidValueError(_NO_ARGUMENT)
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, _addresses_last(args, self._with_values()))
         except TyperException as error:
             error.exit_code = NOT_TESTED
             raise
+
+    def _with_values(self) -> frozenset[str]:
+        """The options that take a value from the next word."""
+        options = (each for each in self.params if each.param_type_name == "option" and not getattr(each, "is_flag", 0))
+        return frozenset(name for each in options for name in each.opts)
+
+
+def _addresses_last(args: list[str], with_values: frozenset[str]) -> list[str]:
+    """An address may begin with a dash; no option has an @ in its name. What stands behind `--` is text anyway."""
+    end = args.index("--") if "--" in args else len(args)
+    options, text = args[:end], args[end + 1 :]
+    addresses = [
+        each
+        for each, before in zip(options, ["", *options], strict=False)
+        if each.startswith("-") and "@" in each.partition("=")[0] and before not in with_values
+    ]
+    return [*(each for each in options if each not in addresses), "--", *addresses, *text]
 
 
 # The options, in the order of the help page.
@@ -253,13 +270,12 @@ def _question(
 ) -> Question:
     """What was asked. Raises InvalidValueError."""
     from gatepost.doctor.model import Question  # noqa: PLC0415
-    from gatepost.doctor.subject import parse_subject  # noqa: PLC0415
+    from gatepost.doctor.subject import parse_subject, refuse_hidden  # noqa: PLC0415
 
     subject = parse_subject(typed)
     if ca and not Path(ca).is_file():
         raise InvalidValueError(f"there is no file {ca}\nGive --ca a file with certificates in PEM.")
-    if not user.isprintable():
-        raise InvalidValueError("the user name has control characters in it\nType it again by hand.")
+    refuse_hidden(user)
     if sender and not parse_subject(sender).is_address:
         raise InvalidValueError("the sender is no mail address\nWrite --from me@example.com.")
     wanted = login or bool(user)

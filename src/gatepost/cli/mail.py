@@ -217,11 +217,17 @@ app.command("deliver")(deliver)
 def list_(
     context: typer.Context,
     address: Who,
-    folder: Folder = INBOX,
+    folder: Annotated[
+        str,
+        typer.Option("--folder", metavar="NAME", help="The mailbox; left out: which there are.", show_default=False),
+    ] = "",
     last: Annotated[int, typer.Option("--last", min=0, help="Only the newest N; 0 lists all.")] = 50,
     as_json: output.AsJson = False,
 ) -> None:
-    """List the messages of a mailbox; UID is what `show` wants."""
+    """List the mailboxes, or the messages of one (`--folder INBOX`); UID is what `show` wants."""
+    if not folder:
+        _folders(context, address, as_json=as_json)
+        return
 
     async def work(store: Store, account: Account) -> tuple[list[Line], int]:
         mailbox = await _mailbox(store, account, folder)
@@ -237,6 +243,18 @@ def list_(
     _table(lines)
     if total > len(lines):
         output.note(f"The newest {len(lines)} of {total}; `--last 0` lists all.")
+
+
+def _folders(context: typer.Context, address: str, *, as_json: bool) -> None:
+    boxes = _with_account(context, lambda store, account: store.mailboxes(account.account_id), address)
+    columns = ("name", "messages", "unseen", "octets")
+    if as_json:
+        output.json([{column: getattr(box, column) for column in columns} for box in boxes])
+        return
+    output.table(
+        [column.upper() for column in columns], [[getattr(box, column) for column in columns] for box in boxes]
+    )
+    output.note("`--folder NAME` lists the messages of one.")
 
 
 async def _lines(store: Store, account: Account, messages: Sequence[Message] | deque[Message]) -> list[Line]:

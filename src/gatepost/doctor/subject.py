@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from gatepost.errors import InvalidValueError
 from gatepost.ports import BY_NAME, SERVICES, Service
+from gatepost.text import hidden, visible
 
 EXAMINED: Final = tuple(service for service in SERVICES if service.protocol in ("pop3", "imap", "smtp"))
 """The services that the doctor knows how to talk to."""
@@ -45,13 +46,28 @@ class Subject(Struct, frozen=True):
 def parse_subject(text: str) -> Subject:
     """Takes apart what was typed. Raises InvalidValueError, which repeats nothing: it may hold a password."""
     typed = text.strip()
+    refuse_hidden(typed.rpartition("@")[0])
+    refuse_hidden("".join(sign for sign in typed if not visible(sign)))
     if not typed or len(typed) > _LONGEST or not typed.isprintable() or " " in typed:
         raise InvalidValueError(f"there is no mail server or address of this form\n{_FORMS}")
     if typed.lower().startswith("mailto:"):
-        return _from_address(unquote(typed[7:].partition("?")[0]))
+        address = unquote(typed[7:].partition("?")[0])
+        refuse_hidden(address)
+        return _from_address(address)
     if found := _URL.fullmatch(typed):
         return _from_url(found["scheme"].lower(), found["rest"])
     return _from_address(typed) if "@" in typed else _from_host(typed)
+
+
+def refuse_hidden(typed: str) -> None:
+    """Names characters that a paste brought along: nobody sees them, or takes them for others. Raises
+    InvalidValueError.
+    """
+    if names := hidden(typed):
+        raise InvalidValueError(
+            f"the name has a character in it that nobody sees, or takes for another: {', '.join(names[:3])}\n"
+            "It came along when the name was copied: type it anew by hand."
+        )
 
 
 def service_named(name: str) -> Service:
@@ -68,6 +84,7 @@ def _from_url(scheme: str, rest: str) -> Subject:
         raise InvalidValueError(f"the doctor does not know this kind of URL\nIt knows {', '.join(_SCHEMES)}.")
     user, _, place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     _no_password(user)
+    refuse_hidden(unquote(user))
     found = _from_host(place)
     return Subject(found.subject, found.port, _SCHEMES[scheme], unquote(user))
 

@@ -15,7 +15,7 @@ from gatepost.config.settings import Settings
 from gatepost.errors import AlreadyExistsError, InvalidValueError, NoSuchAccountError, NoSuchDomainError
 from gatepost.identity import passwords
 from gatepost.identity.directory import Directory
-from gatepost.identity.names import parse_login, shown
+from gatepost.identity.names import parse_login, refuse_hidden, shown
 from gatepost.identity.passwords import MAIN, MOST_APP
 from gatepost.model import Account, Credential, CredentialKind, DeletePolicy, Scope, Verifier
 from gatepost.sasl.prepare import opaque_string
@@ -44,6 +44,7 @@ async def find_account(store: Store, settings: Settings, text: str) -> Account:
     login = await login_of(store, settings, text)
     account = await store.account_by_login(login)
     if account is None:
+        refuse_hidden(text)
         raise NoSuchAccountError(f"there is no user {login}\nSee who there is: gatepost user list")
     return account
 
@@ -78,6 +79,8 @@ async def create_account(
 
     Raises InvalidValueError, NoSuchDomainError, AlreadyExistsError, StoreFullError, StoreUnavailableError.
     """
+    for typed in (login, *aliases):
+        refuse_hidden(typed)
     login = await login_of(store, settings, login)
     await _check_new(store, login)
     defaults = settings.defaults

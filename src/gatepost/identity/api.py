@@ -29,7 +29,8 @@ class LoginFailedError(DomainError):
     """No entry.
 
     `reason` is for the log: `unknown user`, `wrong password`, `disabled`, `scope`, which the peer must not be able
-    to tell apart (`str()` is the same for all); `authzid`; and, temporary, `delayed`, `refused` (the address),
+    to tell apart (`str()` is the same for all), and behind it a character that nobody sees in the name that was sent,
+    if there is one; `authzid`; and, temporary, `delayed`, `refused` (the address),
     `busy`. `login` is safe to print: no control characters, bounded.
     `temporary` is True when a later try with the same credentials may succeed (SYS/TEMP, not AUTH).
     """

@@ -28,6 +28,7 @@ from gatepost.sasl.prepare import opaque_string
 from gatepost.sasl.scram import SCRAM, SCRAM_PLUS, TLS_EXPORTER, TLS_SERVER_END_POINT
 from gatepost.sasl.steps import NeedKeys, SaslError, Say, ScramKeys
 from gatepost.store.api import Store
+from gatepost.text import hidden
 
 WRONG: Final = "Wrong name or password."
 """Said to strangers, to wrong passwords, to disabled accounts and to app passwords outside their scope alike."""
@@ -135,7 +136,7 @@ class StoreAuthenticator:
                 return again
         credential = await self._fitting(entrant, password, scope)
         outcome = entrant.enter(credential, scope, mechanism, self._clock() + LIFETIME)
-        return self._admitted(outcome, entrant.name.login, peer, _octets(password))
+        return self._admitted(outcome, name, entrant.name.login, peer, _octets(password))
 
     async def _fitting(self, entrant: Entrant, password: str, scope: Scope) -> Credential | None:
         """The credential whose password this is. Only an app password that lets them in saves the argon2."""
@@ -152,10 +153,11 @@ class StoreAuthenticator:
             raise LoginFailedError(BUSY, "busy", entrant.name.login, temporary=True) from error
         return entrant.main if fits else app
 
-    def _admitted(self, outcome: Entry | str, login: str, peer: Peer, wrong: bytes) -> Entry:
+    def _admitted(self, outcome: Entry | str, typed: str, login: str, peer: Peer, wrong: bytes) -> Entry:
+        """`typed`: the name as it came."""
         if isinstance(outcome, str):
             self._throttle.failure(peer.address, login, wrong)
-            raise LoginFailedError(WRONG, outcome, login)
+            raise LoginFailedError(WRONG, ": ".join((outcome, *hidden(typed)[:1])), login)
         return outcome
 
     def _welcome(self, login: Login, address: str, name: str, now: float) -> Login:
@@ -187,7 +189,7 @@ class StoreAuthenticator:
             verified = need.answer([ScramKeys(each.stored_key, each.server_key) for each in verifiers])
             credential = entrant.credentials[verified.index] if verified else None
             outcome = entrant.enter(credential, scope, mechanism, until=0)
-            entry = self._admitted(outcome, entrant.name.login, peer, need.proof)
+            entry = self._admitted(outcome, need.username, entrant.name.login, peer, need.proof)
             say = verified.say if verified else Say(b"")
             return self._welcome(entry.login, peer.address, entrant.name.login, self._clock()), say
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
-from typing import Final
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Final, ParamSpec, TypeVar
 
 from msgspec import Struct
 
 from gatepost.errors import InvalidValueError
-from gatepost.text import printable, visible
+from gatepost.text import hidden, printable, visible
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_LOCAL: Final = 64
 """Octets (RFC 5321 §4.5.3.1.1)."""
@@ -50,6 +54,34 @@ class LoginName(Struct, frozen=True):
     """`Archive` in `alice@example.com/Archive`."""
 
 
+def refuse_hidden(text: str) -> None:
+    """Names what nobody sees in a name that somebody pasted, or takes for another letter. Raises InvalidValueError."""
+    if names := hidden(text):
+        raise InvalidValueError(
+            f"{shown(text)} has a character in it that nobody sees, or takes for another: "
+            f"{', '.join(names[:_MOST_NAMED])}\nIt came along when the name was copied: type it anew by hand."
+        )
+
+
+_MOST_NAMED: Final = 3
+"""Hidden characters that an error names: the first ones tell what the matter is."""
+
+
+def _naming(parse: Callable[P, T]) -> Callable[P, T]:
+    """What is wrong is often what is not seen: that goes before what else is to be said."""
+
+    @wraps(parse)
+    def named(*arguments: P.args, **more: P.kwargs) -> T:
+        try:
+            return parse(*arguments, **more)
+        except InvalidValueError:
+            refuse_hidden(str(arguments[0]))
+            raise
+
+    return named
+
+
+@_naming
 def parse_domain(text: str) -> str:
     """A domain name in its one form. Raises InvalidValueError."""
     name = unicodedata.normalize("NFC", text).lower()
@@ -94,6 +126,7 @@ def _a_label(label: str) -> str:
     return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
 
 
+@_naming
 def parse_address(text: str) -> str:
     """A mail address in its one form. Raises InvalidValueError, saying what is wrong."""
     local, at, domain = text.partition("@")
@@ -130,6 +163,7 @@ def parse_alias(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+@_naming
 def parse_login(text: str, default_domain: str = "") -> LoginName:
     """A login: an address, or a bare name at the default domain; `/folder` may follow either.
 

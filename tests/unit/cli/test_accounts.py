@@ -417,3 +417,15 @@ def test_an_unknown_scope_is_a_mistake(house: House) -> None:
 def test_an_account_without_passwords_says_so(house: House) -> None:
     house.good("password", "remove", "alice", "main")
     assert "nobody can log in" in house.good("user", "show", "alice")
+
+
+@pytest.mark.parametrize("odd", ["\uff41lice", "al\u200bice", "alice\xa0"])
+def test_hidden_characters_in_new_names_are_named(house: House, odd: str) -> None:
+    for arguments in (
+        ("user", "add", f"{odd}@example.com", "--generate"),
+        ("alias", "add", f"{odd}@example.com", "bob"),
+    ):
+        result = house.run(*arguments)
+        assert result.exit_code == 1
+        assert "(U+" in result.stderr
+        assert "type it anew" in result.stderr

@@ -66,6 +66,21 @@ def test_a_login_asks_for_the_password_hidden_and_on_standard_error(orders, term
     assert terminal == [(f"Password of {whose}", {"hide_input": True, "confirmation_prompt": False, "err": True})]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "subject", "user"),
+    [
+        (["-me@example.com"], "-me@example.com", ""),
+        (["-me@example.com", "-4", "--user", "-x@y"], "-me@example.com", "-x@y"),
+        (["--user=-x@y", "--", "-me@example.com"], "-me@example.com", "-x@y"),
+        (["--timeout", "3", "--verify@example.com"], "--verify@example.com", ""),
+    ],
+)
+def test_an_address_that_begins_with_a_dash_is_no_option(orders, monkeypatch, arguments, subject, user):
+    monkeypatch.setenv("MAIL_PASSWORD", SECRET)
+    asked = question(orders, "--password-env", "MAIL_PASSWORD", *arguments)
+    assert (asked.subject, asked.user) == (subject, user)
+
+
 def test_the_password_from_a_variable(orders, monkeypatch):
     monkeypatch.setenv("MAIL_PASSWORD", SECRET)
     assert question(orders, "me@example.com", "--password-env", "MAIL_PASSWORD").secret.reveal() == SECRET
@@ -141,9 +156,13 @@ def test_what_stands_behind_two_dashes_is_no_option(orders):
         (["mail.example.com", "--service", "gopher"], "It knows pop3s"),
         (["imaps://mail.example.com", "--service", "pop3s"], "the URL says imaps"),
         (["mail.example.com", "--ca", "/nowhere.pem"], "there is no file /nowhere.pem"),
-        (["mail.example.com", "--user", "a\rb"], "control characters"),
+        (["mail.example.com", "--user", "a\rb"], "CARRIAGE RETURN (U+000D)"),
+        (["mail.example.com", "--user", "al\u200bice"], "ZERO WIDTH SPACE (U+200B)"),
+        (["\uff41lice@example.com"], "FULLWIDTH LATIN SMALL LETTER A (U+FF41)"),
+        (["imaps://al%C2%ADice@mail.example.com"], "SOFT HYPHEN (U+00AD)"),
+        (["mail.exa\u200bmple.com"], "ZERO WIDTH SPACE (U+200B)"),
         (["mail.example.com", "--from", "nobody"], "no mail address"),
-        (["mail.example.com", "--from", "a@b\r\nRCPT TO:<x@y>"], "Write a mail address"),
+        (["mail.example.com", "--from", "a@b\r\nRCPT TO:<x@y>"], "CARRIAGE RETURN"),
         (["mail.example.com", "--timeout", "0"], "0.1<=x<=60"),
         (["mail.example.com", "--watch", "1"], "x>=10"),
         (["mail.example.com", "--compare", "b", "--html", "x"], "--compare and --html"),

@@ -110,6 +110,7 @@ def _clean(text: str) -> bool:
         "alias list",
         "password list alice",
         "mail list alice --folder INBOX",
+        "mail list alice",
         "mail show alice 1",
         "mail restore alice",
         "mail journal alice",

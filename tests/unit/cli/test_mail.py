@@ -65,18 +65,32 @@ def test_import_list_show_export(run, box, tmp_path):
     assert run("import", "alice", box).stdout.startswith("Imported 3 messages")
     assert "3 were here already" in run("import", "alice@example.com", box).stdout
     assert run.json("import", "alice", box, "--again", "--folder", "Old")["imported"] == 3
-    lines = run.json("list", "alice")
+    lines = run.json("list", "alice", "--folder", "INBOX")
     assert [(one["uid"], one["sender"], one["subject"], one["flags"]) for one in lines] == [
         (uid, "Bob", "Grüße", ["seen"]) for uid in (1, 2, 3)
     ]
-    shown = run("list", "alice", "--last", 1)
+    shown = run("list", "alice", "--folder", "INBOX", "--last", 1)
     assert "Grüße" in shown.stdout
     assert "newest 1 of 3" in shown.stderr
-    assert "newest" not in run("list", "alice", "--last", 0).stderr
+    assert "newest" not in run("list", "alice", "--folder", "INBOX", "--last", 0).stderr
     assert run("export", "alice", tmp_path / "out").stdout.startswith("Exported 6 messages")
     files = sorted((tmp_path / "out" / "cur").iterdir())
     assert [file.read_bytes() for file in files] == [MESSAGE + b"%d\n" % number for number in range(3)]
     assert "choose a new directory" in run("export", "alice", tmp_path / "out", code=1).stderr
+
+
+def test_without_a_folder_the_folders_are_listed_with_counts(run, box):
+    run("import", "alice", box)
+    run("import", "alice", box, "--again", "--folder", "Archive/2019")
+    shown = run("list", "alice")
+    assert [line.split() for line in shown.stdout.splitlines()] == [
+        ["NAME", "MESSAGES", "UNSEEN", "OCTETS"],
+        ["Archive/2019", "3", "0", str(3 * len(MESSAGE + b"0\r\n") + 3 * MESSAGE.count(b"\n"))],
+        ["INBOX", "3", "0", str(3 * len(MESSAGE + b"0\r\n") + 3 * MESSAGE.count(b"\n"))],
+    ]
+    assert "--folder NAME" in shown.stderr
+    assert [each["name"] for each in run.json("list", "alice")] == ["Archive/2019", "INBOX"]
+    assert run.json("list", "alice")[0]["messages"] == 3
 
 
 def test_show(run, box):
@@ -146,14 +160,14 @@ def test_restore_and_journal(run, box):
     assert "Nothing was deleted" in run("journal", "alice").stderr
     delete(run, 1, DeletePolicy.HOLD)
     delete(run, 2, DeletePolicy.TRASH)
-    assert run.json("list", "alice")[0]["uid"] == 3
+    assert run.json("list", "alice", "--folder", "INBOX")[0]["uid"] == 3
     lost = run.json("restore", "alice")
     assert [one["where"] for one in lost] == ["INBOX (held)", "Trash"]
     assert "Hello Alice 0" in run("restore", "alice").stdout
     assert run("restore", "alice", "--id", lost[0]["id"]).stdout == "Restored 1 message.\n"
     assert run.json("restore", "alice", "--all") == {"restored": [lost[1]["id"]]}
     assert run("restore", "alice", "--all").stdout == "Restored 0 messages.\n"
-    assert len(run.json("list", "alice")) == 3
+    assert len(run.json("list", "alice", "--folder", "INBOX")) == 3
     assert run("restore", "alice", "--id", 1, code=1).stderr
     assert "Alice's phone" in run("journal", "alice").stdout
     assert [one["action"] for one in run.json("journal", "alice", "--last", 1)] == ["trash"]

@@ -39,9 +39,11 @@ def test_what_people_type(typed, expected):
     [
         ("", "Write a mail address"),
         ("a b", "Write a mail address"),
-        ("x\x1b[2J", "Write a mail address"),
+        ("x\x1b[2J", "ESCAPE (U+001B)"),
         ("a" * 321, "Write a mail address"),
-        ("\udcff", "Write a mail address"),
+        ("\udcff", "NO CHARACTER (U+DCFF)"),
+        ("mailto:al%E2%80%8Bice@example.com", "ZERO WIDTH SPACE (U+200B)"),
+        ("imaps://al%E2%80%8Bice@example.com", "ZERO WIDTH SPACE (U+200B)"),
         ("http://example.com", "It knows"),
         ("@example.com", "name@example.com"),
         ("me@", "name@example.com"),
