@@ -7,7 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras
 
 # What the tests with real mail programs need, and what the benchmark compares with (Debian package names).
-TEST_PACKAGES := curl fetchmail mpop getmail6 openssl iproute2 nftables dovecot-pop3d dovecot-imapd postfix
+TEST_PACKAGES := curl fetchmail mpop getmail6 openssl iproute2 nftables dovecot-pop3d dovecot-imapd postfix \
+    libdb5.3 libgnutls-dane0 libidn12 libidn2-0 libnsl2 libpcre2-8-0
+# Exim would take Postfix's place: it is unpacked beside it. The libraries that it needs stand in the line above.
+UNPACKED_PACKAGES := exim4-daemon-light
 BENCH_PACKAGES := dovecot-core dovecot-pop3d openssl
 
 .DEFAULT_GOAL := help
@@ -21,6 +24,7 @@ serve: .venv/.run ## Set everything up and hand out mail on this machine; Ctrl-C
 
 test: .venv/.dev ## Run everything that CI runs: lint, types, import rules, tests, coverage
 	@tools/system-packages $(TEST_PACKAGES)
+	@tools/unpacked-packages build/packages/exim $(UNPACKED_PACKAGES)
 	@$(BIN)/python tools/verify.py
 
 check: .venv/.dev ## Run the fast part: lint, types, import rules, tests of the pure modules

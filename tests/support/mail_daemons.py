@@ -143,11 +143,11 @@ def _postfix(place: Path, words: dict[str, object]) -> Iterator[None]:
     shutil.chown(place / "data", "postfix")
     (place / "etc" / "main.cf").write_text(POSTFIX.format(**words))
     (place / "etc" / "master.cf").write_text(MASTER.format(**words))
-    _run("postfix", "-c", str(place / "etc"), "start")
+    run("postfix", "-c", str(place / "etc"), "start")
     try:
         yield
     finally:
-        _run("postfix", "-c", str(place / "etc"), "stop")
+        run("postfix", "-c", str(place / "etc"), "stop")
 
 
 @contextmanager
@@ -155,14 +155,14 @@ def _dovecot(place: Path, words: dict[str, object]) -> Iterator[None]:
     (place / "mail").mkdir()
     os.chown(place / "mail", OWNER, OWNER)
     (place / "dovecot.conf").write_text(DOVECOT.format(**words))
-    _run("dovecot", "-c", str(place / "dovecot.conf"))
+    run("dovecot", "-c", str(place / "dovecot.conf"))
     try:
         yield
     finally:
-        _run("dovecot", "-c", str(place / "dovecot.conf"), "stop")
+        run("dovecot", "-c", str(place / "dovecot.conf"), "stop")
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
     """A daemon keeps the output of the command that began it: it goes to a file, whose end nobody waits for."""
     with tempfile.TemporaryFile() as said:
         done = subprocess.run(

@@ -13,15 +13,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
-from collections.abc import Callable, Sequence
-from typing import Annotated, BinaryIO, Final, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, BinaryIO, Final
 
 import typer
 from msgspec import Struct
 
 from gatepost.cli import output
 from gatepost.cli.environment import Environment
+from gatepost.cli.sysexits import LATER
 from gatepost.config.settings import Delivery
 from gatepost.delivery.ingest import EmptyMessageError, MessageTooLargeError
 from gatepost.delivery.local import Outcome
@@ -40,11 +40,6 @@ from gatepost.errors import (
 from gatepost.model import INBOX
 from gatepost.store.rules import mailbox_name
 
-T = TypeVar("T")
-
-_ANSWERS: Final = (os.EX_OK, os.EX_DATAERR, os.EX_NOUSER, os.EX_UNAVAILABLE, os.EX_TEMPFAIL)
-"""Whatever else a command ends with (1: an error, 2: a wrong option) a mail server would take for good."""
-_LATER: Final = "4.3.0"
 _STREAM_OCTETS: Final = 1 << 20
 
 
@@ -64,7 +59,14 @@ class Told(Struct, frozen=True):
 
 def deliver(
     context: typer.Context,
-    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="Who gets it: addresses or aliases.")],
+    addresses: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ADDRESS...",
+            help="Who gets it: addresses or aliases; none: the one in RECIPIENT, where mail servers put it.",
+            show_default=False,
+        ),
+    ] = None,
     folder: Annotated[str, typer.Option("--folder", metavar="NAME", help="The mailbox.")] = INBOX,
     sender: Annotated[
         str | None,
@@ -97,18 +99,27 @@ def deliver(
     """
     environment: Environment = context.obj
     settings = environment.settings.delivery
+    recipients = addresses or _recipient()
     try:
         message = _message(settings.message_size, sender)
         key = _key(message, _folder(folder), once, again=repeat)
-        outcomes = environment.run(_deliver(environment, addresses, message, folder or INBOX, key))
+        outcomes = environment.run(_deliver(environment, recipients, message, folder or INBOX, key))
     except DomainError as error:
-        outcomes = tuple(Outcome(address, error=error) for address in addresses)
+        outcomes = tuple(Outcome(address, error=error) for address in recipients)
     failures = _failures(outcomes, settings)
     if as_json:
         output.json(_told(outcomes, settings))
     _report(outcomes, failures, quiet=as_json)
     if failures:
         raise typer.Exit(failures[0].code)
+
+
+def _recipient() -> list[str]:
+    """Set by Exim (which lets no address into a command line), Postfix's local(8) and qmail."""
+    address = os.environ.get("RECIPIENT", "")
+    if not address:
+        raise typer.BadParameter("name at least one, or set RECIPIENT", param_hint="ADDRESS")
+    return [address]
 
 
 async def _deliver(
@@ -209,7 +220,7 @@ def _answer(error: DomainError, settings: Delivery) -> tuple[int, str]:
         case StoreFullError():
             return os.EX_TEMPFAIL, "4.3.1"
         case _:
-            return os.EX_TEMPFAIL, _LATER
+            return os.EX_TEMPFAIL, LATER
 
 
 def _report(outcomes: Sequence[Outcome], failures: Sequence[_Failure], *, quiet: bool) -> None:
@@ -236,17 +247,3 @@ def _told(outcomes: Sequence[Outcome], settings: Delivery) -> list[Told]:
         if one.error is not None:
             told.append(Told(one.address, status=_answer(one.error, settings)[1], error=str(one.error)))
     return told
-
-
-def answering(run: Callable[[], T]) -> T:
-    """Runs the command, and lets it end with no code that a mail server would take for a lasting refusal."""
-    try:
-        return run()
-    except SystemExit as end:
-        if (end.code or os.EX_OK) in _ANSWERS:
-            raise
-        raise SystemExit(os.EX_TEMPFAIL) from None
-    except Exception as error:  # noqa: BLE001 -- whatever it is, the message must stay with the mail server
-        output.note(f"{_LATER} an error of Gatepost's own, please report it: {type(error).__name__}: {error}")
-        output.note(traceback.format_exc())
-        raise SystemExit(os.EX_TEMPFAIL) from None

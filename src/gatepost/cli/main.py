@@ -22,6 +22,7 @@ from typer.main import get_group
 
 from gatepost import __version__
 from gatepost.cli import output
+from gatepost.cli.sysexits import answering
 from gatepost.errors import GatepostError
 from gatepost.text import printable
 
@@ -100,11 +101,7 @@ class _Root(TyperGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
         words = list(sys.argv[1:] if args is None else args)
         run = partial(super().main, words, *rest, **more)
-        if ("mail", "deliver") not in pairwise(words):
-            return run()
-        from gatepost.cli.deliver import answering  # noqa: PLC0415
-
-        return answering(run)
+        return answering(run) if ("mail", "deliver") in pairwise(words) else run()
 
     def invoke(self, ctx: Any) -> Any:
         try:

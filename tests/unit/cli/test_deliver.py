@@ -182,6 +182,13 @@ def test_whatever_its_administrator_or_author_did_wrong_is_temporary(agent, tmp_
     agent(TO, code=LATER)
 
 
+def test_the_recipient_may_stand_in_the_environment(agent, monkeypatch):
+    monkeypatch.setenv("RECIPIENT", "alice+tag@example.com")
+    assert agent().stdout == "Delivered to 1 account.\n"
+    agent("bob@example.com")
+    assert (len(agent.messages()), len(agent.messages("bob@example.com"))) == (1, 1)
+
+
 def test_other_commands_keep_their_codes(agent):
     assert agent.raw("mail", "list", "--no-such-option").exit_code == 2
 
