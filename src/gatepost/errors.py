@@ -78,6 +78,10 @@ class StoreHeldError(StoreUnavailableError):
     """Another process has the store open for itself; the text names it."""
 
 
+class ForeignFileError(StoreUnavailableError):
+    """Something that Gatepost did not make has the name of one of its files; the text says what, and the fix."""
+
+
 class StoreFullError(DomainError):
     """The disk has no room: nothing was written, reading goes on."""
 

@@ -31,7 +31,14 @@ from gatepost.errors import CertificateError, ConfigError, GatepostError
 from gatepost.net.child import Channel, Job
 from gatepost.net.listener import OpenListener, open_listeners
 from gatepost.net.log import Log, LogHandler
-from gatepost.net.places import SERVICE_FILES, bindable, data_directory, ensure_certificate
+from gatepost.net.places import (
+    SERVICE_FILES,
+    as_owner_of,
+    bindable,
+    certificate_reader,
+    data_directory,
+    ensure_certificate,
+)
 from gatepost.net.privileges import (
     Identity,
     become,
@@ -88,11 +95,12 @@ def run(
     confine()
     _warn(settings, log)
     directory = data_directory(settings)
-    status = StatusFile(directory)
+    identity = _identity(settings)
+    with as_owner_of(directory):
+        status = StatusFile(directory)
     try:
         if not settings.tls.certificate:
             ensure_certificate(settings)
-        identity = _identity(settings)
         sink = Trace(trace, log.write) if trace else None
         crew = ServerCrew(
             settings, config_file, secret, identity, log, notifier, status, inherited, sink, adjust, on_ready
@@ -354,14 +362,17 @@ class ServerCrew:
             path for path in (*(name for pair in files for name in (pair.file, pair.key)), *client_cas) if path
         )
         old = self._generations[-1].plan if self._generations else None
-        same = old and (old.settings.tls.minimum, {"", *(each.client_ca for each in old.listeners)}) == (
-            settings.tls.minimum,
-            client_cas,
-        )
+        same = old and (
+            old.settings.tls.minimum,
+            bool(old.settings.tls.certificate),
+            {"", *(each.client_ca for each in old.listeners)},
+        ) == (settings.tls.minimum, bool(settings.tls.certificate), client_cas)
         if old and same and self._clock() < self._keys_end:
             old.contexts.reload(files)
             return old.contexts
-        contexts = TlsContexts(files, minimum=settings.tls.minimum, client_cas=client_cas)
+        contexts = TlsContexts(
+            files, minimum=settings.tls.minimum, client_cas=client_cas, read=certificate_reader(settings)
+        )
         self._keys_end = self._clock() + TICKET_KEYS_LIVE
         return contexts
 

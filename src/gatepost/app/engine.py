@@ -12,13 +12,14 @@ from typing import Final
 from gatepost.app.opening import opened
 from gatepost.config.settings import Settings
 from gatepost.errors import ConfigError, StoreUnavailableError
-from gatepost.net.places import LAST_BACKUP, SECRET, SERVICE_FILES, data_directory
-from gatepost.net.privileges import choose_identity, hand_over
+from gatepost.net.places import LAST_BACKUP, SECRET, as_owner_of, data_directory
+from gatepost.owner import check_own, open_own
 from gatepost.store.api import Finding, Health, Maintenance, Store
 from gatepost.store.health import health
 from gatepost.store.remote import RemoteStore
 from gatepost.store.sqlite import backup as backups
 from gatepost.store.sqlite.local import LocalStore
+from gatepost.store.sqlite.migrate import steps
 
 SECRET_OCTETS: Final = 32
 
@@ -89,29 +90,25 @@ async def _opened(directory: Path) -> AsyncIterator[LocalStore | RemoteStore]:
 
 @contextmanager
 def _in_the_owners_name(directory: Path) -> Iterator[None]:
-    """Makes the directory if need be. What root makes in it goes to the directory's owner, or the server could not
-    use it later. Raises StoreUnavailableError.
-    """
+    """Makes the directory if need be. Root opens nothing in it but as its owner. Raises StoreUnavailableError."""
+    steps()  # read while we may surely read what is installed
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        yield
+        with as_owner_of(directory):
+            yield
     except PermissionError as error:
         raise StoreUnavailableError(
             f"you may not use the data directory {directory} ({error.strerror})\n"
-            "Run the command as its owner, or as root."
+            "Run the command as its owner, or as root, and let its owner pass the folders above it."
         ) from error
-    finally:
-        if os.geteuid() == 0 and directory.exists() and directory.stat().st_uid != 0:
-            owner = choose_identity("", directory)
-            if owner is not None:
-                hand_over(owner, directory, SERVICE_FILES)
 
 
 def _secret(file: Path) -> bytes:
     """Reads it; makes it at first use, complete before it gets its name."""
+    check_own(file)
     if not file.exists():
         partial = file.with_name(f"{file.name}.{os.getpid()}")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = open_own(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             os.write(descriptor, secrets.token_bytes(SECRET_OCTETS))
             os.fsync(descriptor)
@@ -121,7 +118,8 @@ def _secret(file: Path) -> bytes:
         finally:
             os.close(descriptor)
             partial.unlink()
-    content = file.read_bytes()
+    with os.fdopen(open_own(file, os.O_RDONLY), "rb") as stored:
+        content = stored.read(SECRET_OCTETS + 1)
     if len(content) != SECRET_OCTETS:
         raise ConfigError(
             f"{file} is damaged: it must hold {SECRET_OCTETS} octets\nPut it back from a copy of the data."
@@ -143,4 +141,8 @@ class _MarkedMaintenance:
     async def backup(self, file: str, progress: Callable[[int, int], None]) -> None:
         """See `Maintenance`."""
         await self._inner.backup(file, progress)
-        self._mark.touch(mode=0o600)
+        descriptor = open_own(self._mark, os.O_WRONLY | os.O_CREAT)
+        try:
+            os.utime(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,19 +1,26 @@
-"""The formats by name, and which one a path holds."""
+"""The formats by name, and which one a path holds.
+
+The files are the caller's, while root works on the store in its owner's name: each is opened `as_caller`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
 from gatepost import bom
 from gatepost.archive import eml, maildir, mbox, mbox_writer, packed
-from gatepost.archive.item import Bad, Item, Writer
+from gatepost.archive.item import Bad, Entry, Item, Place, Writer
 from gatepost.archive.tree import Tree
 from gatepost.errors import InvalidValueError
+from gatepost.mime.wire import Octets
+from gatepost.owner import as_caller
 
 _FIELD: Final = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
 """How a header begins (RFC 5322 §2.2)."""
@@ -29,6 +36,24 @@ class Format(StrEnum):
 
 def read(path: Path, form: Format) -> Iterator[Item | Bad]:
     """The messages at `path`. Raises OSError when `path` itself cannot be read."""
+    found = _read(path, form)
+    while True:
+        with as_caller():
+            one = next(found, None)
+        if one is None:
+            return
+        yield replace(one, open=partial(_open, one.open)) if isinstance(one, Item) else one
+
+
+@contextmanager
+def _open(opener: Callable[[], AbstractContextManager[Octets]]) -> Iterator[Octets]:
+    with ExitStack() as stack:
+        with as_caller():
+            octets = stack.enter_context(opener())
+        yield octets
+
+
+def _read(path: Path, form: Format) -> Iterator[Item | Bad]:
     match form:
         case Format.MAILDIR:
             return maildir.read(path)
@@ -42,6 +67,27 @@ def read(path: Path, form: Format) -> Iterator[Item | Bad]:
 
 def writer(path: Path, form: Format) -> Writer:
     """Writes mailboxes to `path` in this format."""
+    return _CallersWriter(_writer(path, form))
+
+
+class _CallersWriter:
+    def __init__(self, inner: Writer) -> None:
+        self._inner = inner
+
+    def begin(self, place: Place) -> None:
+        with as_caller():
+            self._inner.begin(place)
+
+    def add(self, entry: Entry, chunks: Iterable[bytes]) -> bool:
+        with as_caller():
+            return self._inner.add(entry, chunks)
+
+    def end(self) -> None:
+        with as_caller():
+            self._inner.end()
+
+
+def _writer(path: Path, form: Format) -> Writer:
     match form:
         case Format.MAILDIR:
             return maildir.MaildirWriter(path)

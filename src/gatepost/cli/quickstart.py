@@ -30,12 +30,19 @@ from gatepost.config.listeners import live, may_bind_low_ports
 from gatepost.config.load import load
 from gatepost.config.settings import ServiceSettings, Settings
 from gatepost.delivery.ingest import prepare
-from gatepost.errors import PortInUseError
+from gatepost.errors import CertificateError, PortInUseError
 from gatepost.identity import admin
 from gatepost.identity.passwords import argon2_fits
 from gatepost.model import INBOX, Account, CredentialKind
 from gatepost.net.listener import bind
-from gatepost.net.places import FIRST_LOGIN, SERVICE_FILES, bindable, tls_files
+from gatepost.net.places import (
+    SERVICE_FILES,
+    bindable,
+    forget_first_login,
+    keep_first_login,
+    read_first_login,
+    tls_files,
+)
 from gatepost.net.privileges import can_use, choose_identity, hand_over
 from gatepost.net.status import read_status
 from gatepost.ports import Listener, TlsMode
@@ -177,24 +184,23 @@ async def _prepare(environment: Environment, settings: Settings, door: Door, add
 
 async def _known(store: Store, settings: Settings, first: Account) -> FirstLogin:
     """The login that an earlier start made, while its password is still in force."""
-    file = Path(settings.server.data) / FIRST_LOGIN
     try:
-        login, password = file.read_text("utf-8").split()
-    except (OSError, ValueError):
+        login, password = read_first_login(settings).split()
+    except (CertificateError, OSError, ValueError):
         return FirstLogin(first.login, None)
     account = await store.account_by_login(login)
     credentials = await store.credentials(account.account_id) if account else ()
     main = [each for each in credentials if each.kind is CredentialKind.PASSWORD]
     if main and argon2_fits(main[0].verifier.hash, password):
         return FirstLogin(login, password)
-    file.unlink()
+    forget_first_login(settings)
     return FirstLogin(login if account else first.login, None)
 
 
 async def _create(store: Store, environment: Environment, settings: Settings, door: Door, address: str) -> FirstLogin:
     secret = environment.engine.secret(settings)
     account, password = await admin.create_account(store, settings, secret, address, create_domain=True)
-    _remember(Path(settings.server.data) / FIRST_LOGIN, f"{account.login} {password}\n")
+    keep_first_login(settings, f"{account.login} {password}\n")
     values = {
         "login": account.login,
         "host": door.host,
@@ -210,13 +216,6 @@ async def _create(store: Store, environment: Environment, settings: Settings, do
         email = await prepare(store, message, received=now, most=settings.delivery.message_size)
         await store.execute(Deliver(email, (Target(account.account_id, INBOX, once=f"welcome-{number}"),)))
     return FirstLogin(account.login, password)
-
-
-def _remember(file: Path, text: str) -> None:
-    file.parent.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as made:
-        made.write(text)
 
 
 # -- What to type -------------------------------------------------------------------------------------------

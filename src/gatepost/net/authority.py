@@ -7,7 +7,6 @@ strict verification: key identifiers, key usage and basic constraints are all th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from msgspec import Struct
 from gatepost.config.settings import Certificate
 from gatepost.errors import CertificateError
 from gatepost.net.certificates import covers, load
+from gatepost.net.private_folder import PrivateFolder
 
 AUTHORITY_DAYS: Final = 3650
 SERVER_DAYS: Final = 397
@@ -66,10 +66,10 @@ def ensure(directory: Path, hostnames: Sequence[str], *, now: datetime | None = 
     files = paths(directory)
     names = [_ascii(name) for name in hostnames]
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        authority = _authority(files, at)
-        if not _serves(files, authority.certificate, names, at):
-            _issue(files, authority, names, at)
+        with PrivateFolder(directory, make=True) as folder:
+            authority = _authority(folder, files, at)
+            if not _serves(folder, files, authority.certificate, names, at):
+                _issue(folder, files, authority, names, at)
     except OSError as error:
         raise CertificateError(
             f"Cannot keep certificates in {directory}: {error.strerror}. Let this user read and write it."
@@ -82,18 +82,18 @@ class _Authority(Struct, frozen=True):
     key: ec.EllipticCurvePrivateKey
 
 
-def _authority(files: Paths, now: datetime) -> _Authority:
+def _authority(folder: PrivateFolder, files: Paths, now: datetime) -> _Authority:
     """The one that is there, if it still outlives a server certificate; else a new one."""
     with suppress(FileNotFoundError, ValueError, TypeError):
-        certificate = x509.load_pem_x509_certificate(files.authority.read_bytes())
+        certificate = x509.load_pem_x509_certificate(folder.read(files.authority.name))
         if certificate.not_valid_after_utc > now + timedelta(days=SERVER_DAYS):
-            key = serialization.load_pem_private_key(files.authority_key.read_bytes(), password=None)
+            key = serialization.load_pem_private_key(folder.read(files.authority_key.name), password=None)
             if isinstance(key, ec.EllipticCurvePrivateKey) and key.public_key() == certificate.public_key():
                 return _Authority(certificate, key)
-    return _new_authority(files, now)
+    return _new_authority(folder, files, now)
 
 
-def _new_authority(files: Paths, now: datetime) -> _Authority:
+def _new_authority(folder: PrivateFolder, files: Paths, now: datetime) -> _Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
     # The name differs from authority to authority: clients that met two of the same name mix them up.
@@ -107,21 +107,26 @@ def _new_authority(files: Paths, now: datetime) -> _Authority:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
     )
     certificate = builder.sign(key, hashes.SHA256())
-    _write_pair(files.authority, files.authority_key, certificate, key)
+    _write_pair(folder, (files.authority, files.authority_key), certificate, key)
     return _Authority(certificate, key)
 
 
-def _serves(files: Paths, authority: x509.Certificate, hostnames: Iterable[str], now: datetime) -> bool:
+def _serves(
+    folder: PrivateFolder, files: Paths, authority: x509.Certificate, hostnames: Iterable[str], now: datetime
+) -> bool:
+    def read(path: str, _: str) -> bytes:
+        return folder.read(Path(path).name)
+
     try:
-        loaded = load(files_pair := files.pair, (now + timedelta(days=RENEW_DAYS)).timestamp())
-        certificate = x509.load_pem_x509_certificate(Path(files_pair.file).read_bytes())
+        loaded = load(files.pair, (now + timedelta(days=RENEW_DAYS)).timestamp(), read)
+        certificate = x509.load_pem_x509_certificate(folder.read(files.certificate.name))
         certificate.verify_directly_issued_by(authority)
     except Exception:  # noqa: BLE001 -- whatever is wrong with the old one, the answer is a new one
         return False
     return all(covers(loaded.names, name) for name in hostnames)
 
 
-def _issue(files: Paths, authority: _Authority, hostnames: Sequence[str], now: datetime) -> None:
+def _issue(folder: PrivateFolder, files: Paths, authority: _Authority, hostnames: Sequence[str], now: datetime) -> None:
     if not hostnames:
         raise CertificateError("A server certificate needs at least one name. Set `server.hostname`.")
     key = ec.generate_private_key(ec.SECP256R1())
@@ -138,7 +143,7 @@ def _issue(files: Paths, authority: _Authority, hostnames: Sequence[str], now: d
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )
-    _write_pair(files.certificate, files.key, builder.sign(authority.key, hashes.SHA256()), key)
+    _write_pair(folder, (files.certificate, files.key), builder.sign(authority.key, hashes.SHA256()), key)
 
 
 def _builder(
@@ -185,28 +190,12 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _write_pair(
-    certificate_file: Path, key_file: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+    folder: PrivateFolder, names: tuple[Path, Path], certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
 ) -> None:
     """Key first: a crash between the two leaves a pair that does not match, which `ensure` makes anew."""
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write(key_file, secret, 0o600)
-    _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Replaces the file in one step, synced, owned by whoever owns its directory."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    try:
-        owner = path.parent.stat()
-        if os.geteuid() == 0:
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
-        os.fchmod(descriptor, mode)
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
+    certificate_file, key_file = names
+    folder.write(key_file.name, secret, 0o600)
+    folder.write(certificate_file.name, certificate.public_bytes(serialization.Encoding.PEM), 0o644)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,9 +22,14 @@ from msgspec import Struct
 
 from gatepost.config.settings import Certificate
 from gatepost.errors import CertificateError
+from gatepost.net.private_folder import LARGEST
 
 _WEAK: Final = ("md5", "sha1")
 """RFC 5929 §4.1: where the signature uses one of these, the end-point binding uses SHA-256 in its place."""
+
+
+Read = Callable[[str, str], bytes]
+"""What `read_file` is: the octets of the file at a path, which holds a so-and-so. Raises CertificateError."""
 
 
 class Loaded(Struct, frozen=True):
@@ -45,11 +51,15 @@ class Loaded(Struct, frozen=True):
     """Channel binding `tls-server-end-point` (RFC 5929 §4)."""
 
 
-def load(files: Certificate, now: float) -> Loaded:
-    """Reads and checks the pair at time `now`. Raises CertificateError, which says what is wrong and the fix."""
-    certificate = _parse_certificate(files.file)
+def load(files: Certificate, now: float, read: Read | None = None) -> Loaded:
+    """Reads (with `read`, if it is not `read_file`) and checks the pair at time `now`.
+
+    Raises CertificateError, which says what is wrong and the fix.
+    """
+    octets = read or read_file
+    certificate = _parse_certificate(files.file, octets(files.file, "certificate"))
     loaded = describe(certificate, files)
-    _check_key(certificate, files)
+    _check_key(certificate, files, octets)
     _check_dates(loaded, now)
     if not loaded.names:
         raise CertificateError(
@@ -110,8 +120,7 @@ def _key_type(certificate: x509.Certificate) -> str:
     return type(key).__name__.removesuffix("PublicKey").removeprefix("_")
 
 
-def _parse_certificate(path: str) -> x509.Certificate:
-    data = read(path, "certificate")
+def _parse_certificate(path: str, data: bytes) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificates(data)[0]
     except ValueError as error:
@@ -121,7 +130,7 @@ def _parse_certificate(path: str) -> x509.Certificate:
         ) from error
 
 
-def _check_key(certificate: x509.Certificate, files: Certificate) -> None:
+def _check_key(certificate: x509.Certificate, files: Certificate, read: Read) -> None:
     path = files.key or files.file
     try:
         key = serialization.load_pem_private_key(read(path, "key"), password=None)
@@ -160,10 +169,13 @@ def _day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def read(path: str, what: str) -> bytes:
-    """Reads a small file of ours. Raises CertificateError that names the file and who may not read it."""
+def read_file(path: str, what: str) -> bytes:
+    """Reads a small file, and waits for nobody to write to a pipe of that name.
+
+    Raises CertificateError that names the file and who may not read it.
+    """
     try:
-        return Path(path).read_bytes()
+        return _octets(Path(path))
     except FileNotFoundError as error:
         raise CertificateError(f"There is no {what} file {path}. Correct the path, or create it.") from error
     except PermissionError as error:
@@ -173,6 +185,11 @@ def read(path: str, what: str) -> bytes:
         ) from error
     except OSError as error:
         raise CertificateError(f"The {what} file {path} cannot be read: {error.strerror}.") from error
+
+
+def _octets(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        return file.read(LARGEST)
 
 
 def _owner(path: str) -> str:

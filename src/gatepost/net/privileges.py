@@ -64,7 +64,7 @@ def choose_identity(wanted: str, directory: Path) -> Identity | None:
     with contextlib.suppress(FileNotFoundError):
         owner = directory.stat()
         if owner.st_uid != 0:
-            return Identity(_name_of(owner.st_uid), owner.st_uid, owner.st_gid)
+            return Identity(name_of(owner.st_uid), owner.st_uid, owner.st_gid)
     for name in SERVICE_USERS:
         with contextlib.suppress(ConfigError):
             return _named(name)
@@ -82,7 +82,7 @@ def _named(name: str) -> Identity:
     return Identity(name, entry.pw_uid, entry.pw_gid)
 
 
-def _name_of(uid: int) -> str:
+def name_of(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

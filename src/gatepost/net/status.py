@@ -7,6 +7,7 @@ gone nothing needs to be opened again.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -18,8 +19,9 @@ import msgspec
 from msgspec import Struct
 
 from gatepost import __version__
-from gatepost.errors import GatepostError
+from gatepost.errors import ForeignFileError, GatepostError
 from gatepost.net.tally import Limited
+from gatepost.owner import open_own
 
 FILE_NAME: Final = "server.status"
 MOST_LIMITED: Final = 50
@@ -83,7 +85,7 @@ class StatusFile:
     def __init__(self, directory: Path) -> None:
         """Raises AlreadyRunningError."""
         path = directory / FILE_NAME
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
         try:
             _lock(self._descriptor)
         except BlockingIOError:
@@ -140,9 +142,13 @@ def _alive(pid: int) -> bool:
 def read_status(directory: Path) -> Status | None:
     """What the server with this data directory last told; None if none is running. Raises PermissionError."""
     try:
-        descriptor = os.open(directory / FILE_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(directory / FILE_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ForeignFileError(f"{directory / FILE_NAME} is a symbolic link: find out who made it") from error
+        raise
     try:
         if os.fstat(descriptor).st_size:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -14,15 +14,19 @@ Standards: RFC 8446, RFC 9325 (recommendations), RFC 8997 (1.2 at least), RFC 59
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from tempfile import TemporaryFile
 from typing import Final
 
 from gatepost.config.settings import Certificate
 from gatepost.errors import CertificateError
-from gatepost.net.certificates import Loaded, load, read
+from gatepost.net.certificates import Loaded, Read, load, read_file
 from gatepost.net.pipe import CertificateContext, TlsPipe
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -54,7 +58,7 @@ class TlsContexts:
     `client_cas` are the `client_ca` files of all listeners; "" is a listener that asks for no client certificate.
     """
 
-    __slots__ = ("_bases", "_choices", "_files", "_minimum", "loaded")
+    __slots__ = ("_bases", "_choices", "_files", "_minimum", "_read", "loaded")
 
     def __init__(
         self,
@@ -63,8 +67,13 @@ class TlsContexts:
         minimum: str = "TLSv1.2",
         client_cas: Iterable[str] = ("",),
         now: float | None = None,
+        read: Read = read_file,
     ) -> None:
-        """Raises CertificateError; `now` (default: the clock) is when certificates must be valid."""
+        """Raises CertificateError; `now` (default: the clock) is when certificates must be valid.
+
+        `read` reads the pairs.
+        """
+        self._read = read
         self._files = tuple(files)
         self._minimum = _VERSIONS[minimum]
         self._bases = {client_ca: self._base(client_ca) for client_ca in client_cas}
@@ -91,8 +100,9 @@ class TlsContexts:
                 "There is no certificate to serve. Name one with [[tls.certificate]] in gatepost.toml."
             )
         at = time.time() if now is None else now
-        loaded = tuple(load(pair, at) for pair in wanted)
-        choices = {client_ca: self._choice(client_ca, loaded) for client_ca in self._bases}
+        once = cache(self._read)  # what was checked is what OpenSSL gets, though a file be replaced meanwhile
+        loaded = tuple(load(pair, at, once) for pair in wanted)
+        choices = {client_ca: self._choice(client_ca, loaded, once) for client_ca in self._bases}
         if self.loaded and _fingerprints(loaded) != _fingerprints(self.loaded):
             self._bases = {client_ca: self._base(client_ca) for client_ca in self._bases}
         self._files, self._choices, self.loaded = wanted, choices, loaded
@@ -106,21 +116,24 @@ class TlsContexts:
             base = self._bases[client_ca] = self._base(client_ca)
         return TlsPipe(base, self._choices[client_ca].of(server_name), server_name)
 
-    def _choice(self, client_ca: str, loaded: Sequence[Loaded]) -> Choice:
-        contexts = [self._certificate_context(client_ca, each) for each in loaded]
+    def _choice(self, client_ca: str, loaded: Sequence[Loaded], read: Read) -> Choice:
+        contexts = [self._certificate_context(client_ca, each, read) for each in loaded]
         by_name: dict[str, CertificateContext] = {}
         for each, context in zip(loaded, contexts, strict=True):
             for name in each.names:
                 by_name.setdefault(name, context)
         return Choice(contexts[0], by_name)
 
-    def _certificate_context(self, client_ca: str, loaded: Loaded) -> CertificateContext:
+    def _certificate_context(self, client_ca: str, loaded: Loaded, read: Read) -> CertificateContext:
         context = self._context(client_ca)
+        files = loaded.files
+        chain, key = read(files.file, "certificate"), read(files.key or files.file, "key")
         try:
-            # Without a callback OpenSSL would ask for the passphrase on the terminal.
-            context.load_cert_chain(loaded.files.file, loaded.files.key or None, password=lambda: b"")
+            with _as_file(chain) as chain_file, _as_file(key) as key_file:
+                # Without a callback OpenSSL would ask for the passphrase on the terminal.
+                context.load_cert_chain(chain_file, key_file, password=lambda: b"")
         except (ssl.SSLError, OSError) as error:
-            raise CertificateError(f"{loaded.files.file}: OpenSSL does not accept the pair: {error}.") from error
+            raise CertificateError(f"{files.file}: OpenSSL does not accept the pair: {error}.") from error
         if client_ca:
             _trust(context, client_ca)
             context.asks = True
@@ -153,9 +166,18 @@ def _fingerprints(loaded: Iterable[Loaded]) -> list[str]:
     return [each.fingerprint for each in loaded]
 
 
+@contextmanager
+def _as_file(octets: bytes) -> Iterator[str]:
+    """The path of a file that nobody else can open: the ssl module takes nothing but paths."""
+    with os.fdopen(os.memfd_create("pem"), "wb") if hasattr(os, "memfd_create") else TemporaryFile("wb") as file:
+        file.write(octets)
+        file.seek(0)
+        yield f"/dev/fd/{file.fileno()}"
+
+
 def _trust(context: ssl.SSLContext, client_ca: str) -> None:
     try:
-        context.load_verify_locations(cadata=read(client_ca, "client certificate authority").decode("ascii"))
+        context.load_verify_locations(cadata=read_file(client_ca, "client certificate authority").decode("ascii"))
     except (ssl.SSLError, ValueError) as error:
         raise CertificateError(
             f"{client_ca} (setting `client_ca`) holds no certificate authorities in PEM form."

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from gatepost.errors import StoreFullError
+from gatepost.errors import ForeignFileError, StoreFullError
+from gatepost.owner import open_own
 
 log: Final = logging.getLogger("gatepost.store")
 
@@ -39,7 +40,7 @@ class _Mapping:
     def __init__(self, file: Path, *, writable: bool) -> None:
         """Raises OSError: there is no room, or for a reader no such file; ValueError if it is too short."""
         flags = os.O_RDWR | os.O_CREAT if writable else os.O_RDONLY
-        descriptor = os.open(file, flags | os.O_CLOEXEC, 0o600)
+        descriptor = open_own(file, flags)
         try:
             if writable:
                 _allocate(descriptor)
@@ -125,7 +126,7 @@ class Generation:
         left.numbers[_COMMITS] |= 1
         try:
             found = _Mapping(self._file, writable=True)
-        except OSError as error:
+        except (OSError, ForeignFileError) as error:
             log.error("%s was taken away, and cannot be made again: %s", self._file, error)  # noqa: TRY400 -- no bug
             return
         log.error("%s was taken away or replaced while the store is open: leave it in its place", self._file)
@@ -176,7 +177,7 @@ class SharedGeneration:
         try:
             self._mapping = _Mapping(self._file, writable=False)
             self._numbers = self._mapping.numbers
-        except (OSError, ValueError):
+        except (OSError, ValueError, ForeignFileError):
             self._mapping = None
             self._numbers = memoryview(b"\xff" * SIZE).cast("Q")  # the writer is elsewhere, and a commit under way
 

@@ -34,7 +34,7 @@ def test_what_is_none_says_what_to_do(tmp_path) -> None:
 def test_writers(tmp_path) -> None:
     kinds = {Format.MAILDIR: maildir.MaildirWriter, Format.MBOX: mbox_writer.MboxWriter, Format.EML: eml.EmlWriter}
     for form, kind in kinds.items():
-        assert isinstance(writer(tmp_path, form), kind)
+        assert isinstance(writer(tmp_path, form)._inner, kind)
 
 
 def test_a_folder_named_as_in_a_maildir_makes_none(tmp_path) -> None:

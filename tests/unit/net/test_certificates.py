@@ -86,13 +86,13 @@ def test_missing(pair: Certificate) -> None:
 
 @pytest.mark.parametrize("visible", [True, False])
 def test_unreadable(pair: Certificate, monkeypatch: pytest.MonkeyPatch, *, visible: bool) -> None:
-    def forbidden(_: Path) -> bytes:
+    def forbidden(*_: object) -> int:
         raise PermissionError
 
     def hidden(_: Path) -> os.stat_result:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    monkeypatch.setattr(certificates.os, "open", forbidden)
     monkeypatch.setattr(certificates.os, "geteuid", lambda: 4_000_000)
     if not visible:
         monkeypatch.setattr(Path, "stat", hidden)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from gatepost.errors import AlreadyExistsError, InvalidValueError, StoreCorruptError
+from gatepost.owner import as_caller
 from gatepost.store.sqlite.database import (
     APPLICATION_ID,
     FILE,
@@ -29,8 +31,9 @@ PAGES: Final = 256
 
 
 async def backup(directory: Path, file: Path, progress: Callable[[int, int], None]) -> None:
-    """See `Maintenance`. Copies one snapshot, however much is written meanwhile."""
-    partial = _begin(file)
+    """See `Maintenance`. Copies one snapshot, however much is written meanwhile. The copy is the caller's own."""
+    with as_caller():
+        partial = _begin(file)
     try:
         with translated():
             source = open_reader(directory)
@@ -38,26 +41,31 @@ async def backup(directory: Path, file: Path, progress: Callable[[int, int], Non
                 await _copy(source, partial, progress)
             finally:
                 source.close()
-        sync(partial)
-        _rename(partial, file)
+        with as_caller():
+            sync(partial)
+            _rename(partial, file)
     finally:
-        partial.unlink(missing_ok=True)
+        with as_caller():
+            partial.unlink(missing_ok=True)
 
 
 async def _copy(source: apsw.Connection, partial: Path, progress: Callable[[int, int], None]) -> None:
     source.execute("BEGIN")
     source.execute("SELECT 1 FROM sqlite_schema").fetchall()  # the snapshot begins with the first read
-    target = apsw.Connection(str(partial))
+    with as_caller():
+        target = apsw.Connection(str(partial))
     try:
         with target.backup("main", source, "main") as copying:
             while not copying.done:
-                copying.step(PAGES)
+                with as_caller():
+                    copying.step(PAGES)
                 progress(copying.page_count - copying.remaining, copying.page_count)
                 await asyncio.sleep(0)
-        # A file that needs no -wal beside it.
-        target.execute("PRAGMA journal_mode = DELETE").fetchall()
+        with as_caller():  # a file that needs no -wal beside it
+            target.execute("PRAGMA journal_mode = DELETE").fetchall()
     finally:
-        target.close()
+        with as_caller():
+            target.close()
 
 
 def _begin(file: Path) -> Path:
@@ -78,8 +86,9 @@ def restore(backup_file: Path, directory: Path) -> None:
     InvalidValueError if there is no such file, StoreUnavailableError if a newer Gatepost wrote it.
     """
     check_version()
-    if not backup_file.is_file():
-        raise InvalidValueError(f"there is no backup {backup_file}")
+    with as_caller():
+        if not backup_file.is_file():
+            raise InvalidValueError(f"there is no backup {backup_file}")
     lock = DirectoryLock(directory)
     partial = directory / f"{FILE}.partial"
     try:
@@ -104,18 +113,17 @@ def _check_absent(directory: Path) -> None:
 
 
 def _fill(backup_file: Path, partial: Path) -> None:
-    source = apsw.Connection(str(backup_file), flags=apsw.SQLITE_OPEN_READONLY)
-    target = apsw.Connection(str(partial))
-    try:
-        _check_backup(source, backup_file)
-        with target.backup("main", source, "main") as copying:
-            copying.step(-1)
-        migrate(target)
-        with target:
-            _repair(target)
-    finally:
-        target.close()
-        source.close()
+    with as_caller():
+        source = apsw.Connection(str(backup_file), flags=apsw.SQLITE_OPEN_READONLY)
+    with closing(source):
+        with as_caller():
+            _check_backup(source, backup_file)
+        with closing(apsw.Connection(str(partial))) as target:
+            with target.backup("main", source, "main") as copying:
+                copying.step(-1)
+            migrate(target)
+            with target:
+                _repair(target)
 
 
 def _check_backup(source: apsw.Connection, backup_file: Path) -> None:

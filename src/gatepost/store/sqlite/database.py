@@ -12,6 +12,7 @@ from typing import Final
 import apsw
 
 from gatepost.errors import StoreCorruptError, StoreFullError, StoreHeldError, StoreUnavailableError
+from gatepost.owner import check_own, open_own
 from gatepost.store.sqlite.migrate import migrate
 from gatepost.store.sqlite.recovery import Recovery
 from gatepost.store.sqlite.resync import write_again
@@ -55,7 +56,7 @@ def open_writer(directory: Path, vfs: str | None = None) -> apsw.Connection:
     """
     check_version()
     file = directory / FILE
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(open_own(file, os.O_RDWR | os.O_CREAT))
     with translated():
         recovery = Recovery(file, vfs)
         recovery.mend()
@@ -106,6 +107,7 @@ def open_reader(directory: Path) -> apsw.Connection:
     file = directory / FILE
     if not file.exists():
         raise StoreUnavailableError(f"there is no store in {directory}: run 'gatepost init' first")
+    check_own(file)  # not opened: to close a descriptor of it would drop the locks of this process's other connections
     with translated():
         connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
         _check_identity(connection, file)
@@ -167,7 +169,7 @@ class DirectoryLock:
     def __init__(self, directory: Path) -> None:
         """Raises StoreHeldError that names the process which holds the store."""
         _make_directory(directory)
-        self._descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = open_own(directory / LOCK, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,6 +14,7 @@ from gatepost.doctor.facts import Reach
 from gatepost.doctor.own.facts import CertificateFile
 from gatepost.doctor.own.gather import doors
 from gatepost.doctor.own.gather.system import System
+from gatepost.net import certificates
 from gatepost.net.places import ensure_certificate
 from gatepost.net.status import ListenerStatus
 from gatepost.ports import BY_NAME, Listener
@@ -112,14 +113,14 @@ class TestFiles:
         folder = certificate_directory()
         pair = Certificate(str(folder / "server.pem"), str(folder / "server.key"))
         settings = Settings(server=Server(data=str(tmp_path)), tls=Tls(certificate=(pair,)))
-        read = Path.read_bytes
+        read = certificates._octets
 
         def refuse(path: Path) -> bytes:
             if path.suffix == ".key":
                 raise PermissionError(13, "Permission denied")
             return read(path)
 
-        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(certificates, "_octets", refuse)
         found = doors.certificate_files(settings, time.time())[0]
         assert found.forbidden
         assert found.fingerprint

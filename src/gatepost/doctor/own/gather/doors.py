@@ -17,7 +17,7 @@ from gatepost.doctor.own.gather.system import System
 from gatepost.doctor.own.upgrade import UPGRADES
 from gatepost.errors import CertificateError, InvalidValueError
 from gatepost.net.addresses import Networks
-from gatepost.net.certificates import Loaded, describe, load, read
+from gatepost.net.certificates import Loaded, describe, load, read_file
 from gatepost.net.places import bindable, tls_files
 from gatepost.net.portholder import port_holders
 from gatepost.net.probe import ProbeError, probe
@@ -114,4 +114,4 @@ def _file(pair: Certificate, now: float, *, local: bool) -> CertificateFile:
 def _described(pair: Certificate) -> Iterator[Loaded]:
     """What the certificate says of itself, though the pair cannot be used."""
     with suppress(CertificateError, ValueError):
-        yield describe(x509.load_pem_x509_certificates(read(pair.file, "certificate"))[0], pair)
+        yield describe(x509.load_pem_x509_certificates(read_file(pair.file, "certificate"))[0], pair)
