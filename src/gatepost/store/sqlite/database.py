@@ -155,12 +155,17 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _make_directory(directory: Path) -> None:
-    """What is in a directory is as durable as its name: SQLite syncs the one, we the other."""
-    if not directory.is_dir():
-        _make_directory(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
-        sync(directory.parent)
+def _make_durable(directory: Path) -> None:
+    """Makes it, if nobody has yet. What is in a directory is as durable as its name: SQLite syncs the one, we the
+    other, all the way up, because nobody knows who made what of it.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (directory / FILE).exists():
+        for parent in directory.absolute().parents:
+            try:
+                sync(parent)
+            except PermissionError:  # then we have not made what is in it
+                break
 
 
 class DirectoryLock:
@@ -168,7 +173,7 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         """Raises StoreHeldError that names the process which holds the store."""
-        _make_directory(directory)
+        _make_durable(directory)
         self._descriptor = open_own(directory / LOCK, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

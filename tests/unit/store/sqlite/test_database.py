@@ -76,3 +76,27 @@ def test_the_lock_names_its_holder(tmp_path):
     lock.release()
     lock.release()
     DirectoryLock(tmp_path / "new").release()
+
+
+@pytest.mark.parametrize("made_before", [True, False])
+def test_the_name_of_a_new_directory_is_durable(tmp_path, monkeypatch, made_before):
+    """Whoever made it: the command line does before it opens the store."""
+    synced = []
+    monkeypatch.setattr(database, "sync", lambda path: synced.append((path, (tmp_path / "new" / "data").is_dir())))
+    if made_before:
+        (tmp_path / "new" / "data").mkdir(parents=True)
+    lock = DirectoryLock(tmp_path / "new" / "data")
+    assert [(tmp_path / "new", True), (tmp_path, True)] == synced[:2]
+    (tmp_path / "new" / "data" / database.FILE).touch()
+    lock.release()
+    synced.clear()
+    DirectoryLock(tmp_path / "new" / "data").release()
+    assert not synced
+
+
+def test_a_parent_that_is_closed_to_us_is_passed_over(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(database, "sync", refuse)
+    DirectoryLock(tmp_path / "data").release()
