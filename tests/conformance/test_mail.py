@@ -220,6 +220,19 @@ async def test_staged_bodies_can_be_dropped(bench):
     assert await bench.store.execute(Expire(int(bench.clock.now))) == 0
 
 
+@pytest.mark.parametrize("ahead", [0, 1, 2])
+async def test_an_imported_uidl_that_is_one_yet_to_be_derived_is_not_taken(bench, ahead):
+    """A mail program that saw it would never fetch the message that gets it later."""
+    account = await new_account(bench.store)
+    validity = (await bench.store.mailbox(account.account_id, "INBOX")).uidvalidity
+    await put(bench.store, account, b"before")
+    await put(bench.store, account, b"imported", uidl=derived_uidl(validity, 2 + ahead))
+    for number in range(3):
+        await put(bench.store, account, b"later %d" % number)
+    drop = await bench.store.maildrop(account.account_id, "INBOX")
+    assert [drop.uidl(number) for number in range(5)] == [derived_uidl(validity, uid) for uid in range(1, 6)]
+
+
 async def test_once_within_one_delivery(bench):
     account = await new_account(bench.store)
     targets = (Target(account.account_id, "INBOX", once="k"), Target(account.account_id, "Copy", once="k"))

@@ -164,6 +164,9 @@ def test_lines_at_the_limit():
     initial = b"QUFB" * ((AUTH_LIMIT - 13) // 4)
     assert len(events(machine(), b"auth PLAIN " + initial + b"\r\n")) == 1
     assert len(events(machine(State.EXCHANGE), initial + b"\r\n")) == 1
+    longest = b"auth EXTERNAL " + b"QUFB" * ((AUTH_LIMIT - 16) // 4)
+    assert len(longest + b"\r\n") == AUTH_LIMIT
+    assert len(events(machine(), longest + b"\r\n")) == 1
 
 
 def test_commands_that_make_no_sense_end_it():
