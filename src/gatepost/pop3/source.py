@@ -13,23 +13,31 @@ from gatepost.pop3.replies import RefusedError
 class Source:
     """Reads no more of the message than is asked for."""
 
-    __slots__ = ("_blob_id", "_ended", "_number", "_surrogate", "_talk")
+    __slots__ = ("_blob_id", "_ended", "_number", "_ready", "_surrogate", "_talk")
 
     def __init__(self, talk: Talk, blob_id: int, *, surrogate: bool) -> None:
         self._talk = talk
         self._blob_id = blob_id
         self._surrogate = surrogate
         self._number = 0
+        self._ready = b""
         self._ended = False
 
     async def read(self) -> bytes:
         """The next piece; empty at the end. Raises DomainError, RefusedError, ConnectionError."""
-        if not self._surrogate:
+        if self._surrogate:
+            self._surrogate = False
+            self._ready = await self._kept() or await self._converted()
+        if not self._ready:
             return await self._chunk()
-        self._surrogate = False
+        piece, self._ready = self._ready[:CHUNK], self._ready[CHUNK:]
+        return piece
+
+    async def _kept(self) -> bytes:
+        """What an earlier one has converted, and the body's next octets."""
         kept = self._talk.context.surrogates.find(self._blob_id)
         if kept is None:
-            return await self._converted()
+            return b""
         end, header = kept
         self._number = end // CHUNK
         return header + (await self._chunk())[end % CHUNK :]
