@@ -96,6 +96,16 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
         50
     )
     connections_per_account: Annotated[Count, about("Sessions that one account may have open at a time.")] = 20
+    handshakes_per_address: Annotated[
+        Count,
+        about(
+            "TLS handshakes a second from one IPv4 address or one IPv6 /64, for each worker, after a burst of ten "
+            "times as many; further ones wait for their turn."
+        ),
+    ] = 50
+    handshakes_per_network: Annotated[
+        Count, about("The same for all addresses of one IPv4 /24 or one IPv6 /48 together.")
+    ] = 200
     allow: Annotated[
         tuple[str, ...], about("Networks that are never delayed, counted or refused; they always win.")
     ] = ("127.0.0.0/8", "::1/128")

@@ -25,6 +25,13 @@ def counted_as(address: str) -> str:
     return ip_address(address).packed[:8].hex()
 
 
+def network_of(address: str) -> str:
+    """What one customer may have many of the above in: the /24 of an IPv4 address, the /48 of an IPv6 address."""
+    if ":" not in address:
+        return address.rpartition(".")[0]
+    return ip_address(address).packed[:6].hex()
+
+
 class Networks:
     """A set of networks in CIDR form that answers `address in networks`; host bits are ignored."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from typing import cast
+from typing import NoReturn, cast
 
 from gatepost.net.doors import Door, door
 from gatepost.net.entrance import Entrance, Refused
@@ -13,7 +13,7 @@ from gatepost.net.handshake import Handshake
 from gatepost.net.house import House
 from gatepost.net.outcome import Ended, Outcome
 from gatepost.net.pipe import TlsPipe
-from gatepost.net.proxy import ProxyError, parse
+from gatepost.net.proxy import NoProxyError, ProxyError, is_header, parse
 from gatepost.net.tls import TlsContexts
 from gatepost.net.wire import Driver, Wire
 from gatepost.ports import TlsMode
@@ -60,10 +60,14 @@ class Arrival(Farewell):
             self._come_to_the_door()
 
     def _read_proxy_header(self) -> None:
+        if not self._unread and not self._held and self._end is not None and self._end.outcome is Outcome.TIMEOUT:
+            self._tell_of_no_header("said nothing")
         self._held += self._input()
         try:
             header = parse(self._held)
         except ProxyError as error:
+            if isinstance(error, NoProxyError):
+                self._tell_of_no_header("began without one")
             raise Ended(Outcome.PROXY, str(error)) from None
         if header is None:
             return
@@ -71,9 +75,20 @@ class Arrival(Farewell):
         self._give_back(data[header.size :])
         if header.address:
             self.peer = self._entrance.identify(header.address, header.port, self.peer.connection_id)
-        self._hub.admit(self, self.peer.address)
-        self._due = self._hub.clock() + self._hub.timing.first_octets
+        if refused := self._hub.admit(self, self.peer.address):
+            self._put(self._entrance.turned_away(refused))
+            self._gone = True  # as far as we care: it is not waited for
+            raise Ended(Outcome.REFUSED, refused)
         self._come_to_the_door()
+
+    def _tell_of_no_header(self, what: str) -> None:
+        where, address = self._entrance.listener.where, self._source[0]
+        self._hub.seldom.say(
+            "no header",
+            f"{where} {address}",
+            f"{where}: {address} is in `proxy_from`, so it must send a PROXY header first, but it {what}. Switch the "
+            "header on in the balancer (HAProxy: send-proxy-v2), or take the address out of `proxy_from`",
+        )
 
     def _come_to_the_door(self) -> None:
         match self._entrance.listener.service.tls:
@@ -110,6 +125,8 @@ class Arrival(Farewell):
         """Chooses the door by the client's first octets, if it sent any."""
         self._stage = None
         listener = self._entrance.listener
+        if is_header(first):
+            self._turn_header_away()
         match door(first, listener.service.tls):
             case Door.TLS:
                 self._secure()
@@ -120,8 +137,35 @@ class Arrival(Farewell):
             case Door.PLAIN:
                 self._welcome()
 
+    def _turn_header_away(self) -> NoReturn:
+        """Whoever may not send one does so: a forgery, or a balancer that nobody told us of. Raises Ended."""
+        where, address = self._entrance.listener.where, self._source[0]
+        self._hub.seldom.say(
+            "header",
+            f"{where} {address}",
+            f"{where}: {address} sends a PROXY header, but is not in `proxy_from`, so it is turned away. If it is your "
+            "balancer, put it into `proxy_from` of this service; if not, somebody tried to forge an address",
+        )
+        self._put(self._entrance.words.refusal("a PROXY header came from an address that may not send one"))
+        raise Ended(Outcome.PROXY, "a PROXY header from an address that may not send one (setting `proxy_from`)")
+
     def _secure(self) -> None:
-        """The TLS handshake begins."""
+        """The TLS handshake begins as soon as it is the client's turn."""
+        self._due = self._hub.clock() + self._hub.timing.handshake
+        self._stage = self._wait_for_turn
+        self._hub.pace(self)
+
+    def _wait_for_turn(self) -> None:
+        """What arrives is kept. Raises Ended when there is nothing left to wait for."""
+        if self._end is not None:
+            raise self._end
+
+    def shake_hands(self) -> None:
+        """See `Newcomer`."""
+        if self._stage == self._wait_for_turn:
+            self._go(self._begin_handshake)
+
+    def _begin_handshake(self) -> None:
         self._due = self._hub.clock() + self._hub.timing.handshake
         entrance = self._entrance
         contexts = cast("TlsContexts", entrance.contexts)

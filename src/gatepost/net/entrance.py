@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gatepost.errors import MisuseError
 from gatepost.net.addresses import Networks
 from gatepost.net.api import Flow, Machine, Peer, Session
-from gatepost.net.doors import Words
+from gatepost.net.doors import ACCESS_DENIED, Words
 from gatepost.net.tls import TlsContexts
 from gatepost.ports import Listener, TlsMode
 
@@ -32,6 +32,14 @@ class Entrance:
             raise MisuseError(f"{self.listener.service.name} needs TLS contexts")
         self.proxies = Networks(self.listener.proxy_from)
         self.cleartext = Networks(self.listener.cleartext_login_from)
+
+    def turned_away(self, refused: str) -> bytes:
+        """The cheap refusal: one line in the clear, or on a TLS port an alert, which clients show as "access denied".
+
+        A line in the clear would look like a broken TLS set-up there ("wrong version number").
+        """
+        implicit = self.listener.service.tls is TlsMode.IMPLICIT
+        return ACCESS_DENIED if implicit else self.words.refusal(refused)
 
     def identify(self, address: str, port: int, connection_id: str) -> Peer:
         """The peer as its session will see it."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gatepost.net.api import Peer
 from gatepost.net.loop import Watch
+from gatepost.net.seldom import Seldom
 from gatepost.net.timing import Timing
 from gatepost.net.turns import Turns
 
@@ -25,6 +26,9 @@ class Newcomer(Guest, Protocol):
     def greet(self) -> None:
         """The client had its `Timing.greeting_delay` to speak first."""
 
+    def shake_hands(self) -> None:
+        """The TLS handshake may begin."""
+
     def refuse(self, reason: str) -> None:
         """The client shall hear why it is not served, and nothing else."""
 
@@ -38,13 +42,19 @@ class House(Protocol):
     timing: Timing
     clock: Callable[[], float]
     now: float
+    seldom: Seldom
     report: Callable[[Mapping[str, object]], None]
 
     def next_id(self) -> str:
         """A new connection id."""
 
-    def admit(self, guest: Newcomer, address: str) -> None:
-        """Welcomes or refuses a client whose address became known behind a proxy."""
+    def admit(self, guest: Newcomer, address: str) -> str:
+        """Welcomes or refuses a client whose address became known behind a proxy. Returns why it is not even worth a
+        session in which it is told so; empty: it is.
+        """
+
+    def pace(self, guest: Newcomer) -> None:
+        """Calls `shake_hands` when it is the client's turn: now, or later."""
 
     def greet_later(self, guest: Newcomer) -> None:
         """Calls `greet` after `Timing.greeting_delay`."""

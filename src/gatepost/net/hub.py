@@ -12,23 +12,25 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from gatepost.config.settings import Limits
-from gatepost.net.addresses import plain_address
+from gatepost.net.addresses import Networks, counted_as, network_of, plain_address
 from gatepost.net.connection import Connection
-from gatepost.net.doors import ACCESS_DENIED
 from gatepost.net.entrance import Entrance
 from gatepost.net.house import Guest, Newcomer
 from gatepost.net.loop import watch_of
 from gatepost.net.outcome import Ended, Outcome
+from gatepost.net.pace import Pace
+from gatepost.net.seldom import Seldom
 from gatepost.net.tally import Tally
 from gatepost.net.timing import Timing
 from gatepost.net.turns import Turns
-from gatepost.ports import TlsMode
 
 TICK: Final = 1.0
 """Seconds between two looks at all connections: 20,000 of them cost 10 ms."""
 COURTESY: Final = 10
 """Refused clients for each second that get a full connection, TLS included, to be told why in their own protocol.
 A handshake costs 0.6 ms; whoever floods us does not get to choose that we spend it."""
+BURST_SECONDS: Final = 10
+"""Seconds' worth of handshakes that nobody has to wait for: after a restart all of an office come back at once."""
 _LAST_RITES: Final = 5.0
 """Seconds for sessions to give back what they hold after they were cut off."""
 
@@ -73,9 +75,13 @@ class Hub:
         self.turns = Turns(self.loop.call_soon, clock)
         self.now = clock()
         """Monotonic time of the last tick: exact enough for idle time, and free."""
+        self.seldom = Seldom(notice, clock)
         self.acceptors: list[Gate] = []
         self._tally = tally
         self._limits = limits
+        self._allow = Networks(limits.allow)
+        self._by_address = Pace(limits.handshakes_per_address, BURST_SECONDS * limits.handshakes_per_address)
+        self._by_network = Pace(limits.handshakes_per_network, BURST_SECONDS * limits.handshakes_per_network)
         self._opened = opened
         self._closed = closed
         self._live: set[Connection] = set()
@@ -125,7 +131,7 @@ class Hub:
         address = plain_address(source[0])
         refused, counted = ("", "") if address in entrance.proxies else self._admit(address)
         if refused and not self._courteous():
-            _turn_away(accepted, entrance, refused)
+            _turn_away(accepted, entrance.turned_away(refused))
             return
         connection = Connection(self, entrance, (address, source[1]))
         connection.counted = counted
@@ -135,11 +141,43 @@ class Hub:
         self._live.add(connection)
         connection.begin(accepted)
 
-    def admit(self, guest: Newcomer, address: str) -> None:
+    def admit(self, guest: Newcomer, address: str) -> str:
         """The same for a client whose address became known behind a proxy."""
         refused, guest.counted = self._admit(address)
+        if refused and not self._courteous():
+            return refused
         if refused:
             guest.refuse(refused)
+        return ""
+
+    def pace(self, guest: Newcomer) -> None:
+        """Calls `shake_hands` when it is the client's turn. A handshake costs as much as a session without TLS, and
+        anybody may begin one.
+        """
+        address = guest.peer.address
+        if address not in self._allow and (seconds := self._wait(address)):
+            self.loop.call_later(seconds, self.turns.heavy, guest.shake_hands)
+        else:
+            self.turns.heavy(guest.shake_hands)
+
+    def _wait(self, address: str) -> float:
+        """Seconds until the address's next handshake."""
+        now, limits = self.clock(), self._limits
+        alone = self._by_address.wait(counted_as(address), now)
+        together = self._by_network.wait(network_of(address), now)
+        if alone or together:
+            who, most, name = (
+                (address, limits.handshakes_per_address, "handshakes_per_address")
+                if alone >= together
+                else (f"the network of {address}", limits.handshakes_per_network, "handshakes_per_network")
+            )
+            self.seldom.say(
+                name,
+                counted_as(address) if alone >= together else network_of(address),
+                f"{who} begins TLS more than {most} times a second: its connections wait for their turn. If it is an "
+                f"office or a proxy of yours, raise `{name}` in [limits] or put it into `allow`",
+            )
+        return max(alone, together)
 
     def _admit(self, address: str) -> tuple[str, str]:
         """Why it is refused, and the address if it was counted."""
@@ -227,15 +265,10 @@ class Hub:
             self._greeter = None
 
 
-def _turn_away(accepted: int, entrance: Entrance, refused: str) -> None:
-    """The cheap refusal: one line in the clear, or on a TLS port an alert, which clients show as "access denied".
-
-    A line in the clear would look like a broken TLS set-up there ("wrong version number").
-    """
-    implicit = entrance.listener.service.tls is TlsMode.IMPLICIT
+def _turn_away(accepted: int, octets: bytes) -> None:
     os.set_blocking(accepted, False)
     with suppress(OSError):
-        os.write(accepted, ACCESS_DENIED if implicit else entrance.words.refusal(refused))
+        os.write(accepted, octets)
     os.close(accepted)
 
 

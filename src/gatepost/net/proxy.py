@@ -30,6 +30,10 @@ class ProxyError(PeerError):
     """The header is missing, malformed or too long."""
 
 
+class NoProxyError(ProxyError):
+    """What came is no header at all."""
+
+
 class Header(Struct, frozen=True):
     """A complete header."""
 
@@ -47,8 +51,13 @@ def parse(data: bytes) -> Header | None:
     if SIGNATURE.startswith(data[: len(SIGNATURE)]):
         return None
     if data[:6] != b"PROXY "[: len(data)]:
-        raise ProxyError("no PROXY header from an address that must send one (setting `proxy_from`)")
+        raise NoProxyError("no PROXY header from an address that must send one (setting `proxy_from`)")
     return _version_1(data)
+
+
+def is_header(data: bytes) -> bool:
+    """Whether this is how a header begins, and nothing that a client says."""
+    return data.startswith((SIGNATURE, b"PROXY TCP", b"PROXY UNKNOWN"))
 
 
 def _version_1(data: bytes) -> Header | None:

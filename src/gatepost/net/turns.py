@@ -2,8 +2,8 @@
 
 Each connection has a `Share`: a few milliseconds to spend at once, refilled at a fixed rate. As long as something is
 left of it, what the client sends is handled where it arrives. A connection that has used it up is served in turns
-(`Turns`): one at a time, a millisecond each, and between two of them the loop serves everybody else. So a client that
-sends one command now and then waits for one turn at most, however many others keep the worker busy.
+(`Turns`): one at a time, half a millisecond each, and between two of them the loop serves everybody else. So a client
+that sends one command now and then waits for one turn at most, however many others keep the worker busy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-SLICE: Final = 0.001
-"""Seconds that a connection works before others get their turn: ten usual commands, or a message of 300 kB."""
+SLICE: Final = 0.0005
+"""Seconds that a connection works before others get their turn: five usual commands, or a message of 150 kB."""
 BURST: Final = 0.01
 """Seconds of work that a connection may have done before it is served in turns: a handshake and a usual session need
 one or two milliseconds."""
@@ -25,13 +25,17 @@ REFILL: Final = 0.05
 class Turns:
     """Those who wait for their turn. One for each worker."""
 
-    __slots__ = ("_call_soon", "_clock", "_waiting")
+    __slots__ = ("_call_soon", "_clock", "_heavy", "_waiting", "_woken")
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object], clock: Callable[[], float]) -> None:
         """`call_soon` calls in the loop's next round, after sockets that are ready were served."""
         self._call_soon = call_soon
         self._clock = clock
         self._waiting: deque[tuple[Callable[[], None], bool]] = deque()
+        self._heavy = -SLICE
+        """When `heavy` called something last."""
+        self._woken = False
+        """The round before this one has woken a task, whose work fills this one."""
 
     def queue(self, call: Callable[[], None], *, wakes: bool = False) -> None:
         """Calls it, once, when those before have had their turn. `wakes`: what it does is to wake a task, whose work
@@ -41,11 +45,19 @@ class Turns:
             self._call_soon(self._round)
         self._waiting.append((call, wakes))
 
+    def heavy(self, call: Callable[[], None]) -> None:
+        """Calls it, which takes about a `SLICE`: at once, but in its turn if another such call has just been made."""
+        if self._waiting or self._clock() - self._heavy < SLICE:
+            self.queue(call)
+        else:
+            call()
+            self._heavy = self._clock()
+
     def _round(self) -> None:
         """Others do not pay for one that raises."""
         waiting, due, woken = self._waiting, self._clock() + SLICE, False
         try:
-            while waiting and not woken and self._clock() < due:
+            while waiting and not woken and self._clock() < due and (waiting[0][1] or not self._woken):
                 call, woken = waiting[0]
                 call()
                 waiting.popleft()
@@ -53,6 +65,7 @@ class Turns:
             waiting.popleft()
             raise
         finally:
+            self._woken = woken
             if waiting:
                 self._call_soon(self._round)
 

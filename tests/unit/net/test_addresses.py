@@ -1,6 +1,6 @@
 import pytest
 
-from gatepost.net.addresses import REMEMBERED, Networks, counted_as, plain_address
+from gatepost.net.addresses import REMEMBERED, Networks, counted_as, network_of, plain_address
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ def test_ipv6_counts_by_64() -> None:
     assert counted_as("192.0.2.1") == "192.0.2.1"
     assert counted_as("2001:db8:1:2::1") == counted_as("2001:db8:1:2:ffff::9")
     assert counted_as("2001:db8:1:2::1") != counted_as("2001:db8:1:3::1")
+
+
+def test_the_network_that_one_customer_may_have() -> None:
+    assert network_of("192.0.2.1") == network_of("192.0.2.200") != network_of("192.0.3.1")
+    assert network_of("2001:db8:1:2::1") == network_of("2001:db8:1:ffff::9") != network_of("2001:db8:2::1")
 
 
 def test_networks() -> None:

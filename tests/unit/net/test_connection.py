@@ -12,15 +12,29 @@ from typing import Any
 
 import pytest
 
+from gatepost.config.settings import Limits
 from gatepost.errors import MisuseError
 from gatepost.net.api import Peer
-from gatepost.net.doors import DECODE_ERROR, NO_APPLICATION_PROTOCOL, Words
+from gatepost.net.doors import ACCESS_DENIED, DECODE_ERROR, NO_APPLICATION_PROTOCOL, Words
 from gatepost.net.entrance import Entrance
+from gatepost.net.hub import BURST_SECONDS, COURTESY
 from gatepost.net.loop import run as run_loop
+from gatepost.net.proxy import SIGNATURE
 from gatepost.net.timing import Timing
 from gatepost.net.turns import SLICE
 from gatepost.ports import BY_NAME, Listener
-from support.echo import WORDS, Client, Clock, EchoMachine, EchoSession, Server, client_context, serving, until
+from support.echo import (
+    WORDS,
+    Client,
+    Clock,
+    EchoMachine,
+    EchoSession,
+    OpenTally,
+    Server,
+    client_context,
+    serving,
+    until,
+)
 
 
 def run(work: Awaitable[None]) -> None:
@@ -276,8 +290,87 @@ async def counting(service: str = "lmtp") -> AsyncIterator[tuple[Server, list[bo
                 queued.append(wakes)
                 queue(call, wakes=wakes)
 
+            def heavy(self, call: Callable[[], None]) -> None:
+                call()
+
         server.hub.turns = Counted()  # type: ignore[assignment]
         yield server, queued
+
+
+class TestPace:
+    LIMITS = Limits(handshakes_per_address=1, handshakes_per_network=2, allow=())
+
+    def test_who_comes_too_often_waits_and_is_served(self) -> None:
+        async def work() -> None:
+            async with serving(limits=self.LIMITS) as server:
+                waits: list[float] = []
+                loop = asyncio.get_running_loop()
+
+                class Patient:
+                    def __getattr__(self, name: str) -> object:
+                        return getattr(loop, name)
+
+                    def call_later(self, seconds: float, call: Callable[..., None], *arguments: object) -> object:
+                        waits.append(seconds)
+                        return loop.call_soon(call, *arguments)
+
+                server.hub.loop = Patient()  # type: ignore[assignment]
+                for _ in range(BURST_SECONDS + 3):
+                    client = await Client.tls(server.port)
+                    assert await client.line() == b"+OK hello TLSv1.3\r\n"
+                    await client.close()
+                assert waits == [1.0, 2.0, 3.0]
+                (notice,) = server.notices
+                assert notice.startswith("127.0.0.1 begins TLS more than 1 times a second: its connections wait")
+                assert "`handshakes_per_address`" in notice
+
+        run(work())
+
+    def test_a_network_waits_together(self) -> None:
+        async def work() -> None:
+            async with serving(limits=self.LIMITS, proxy_from=("127.0.0.0/8",)) as server:
+                waits = [server.hub._wait(f"192.0.2.{number}") for number in range(BURST_SECONDS * 2 + 2)]
+                assert waits[: BURST_SECONDS * 2] == [0.0] * BURST_SECONDS * 2
+                assert waits[BURST_SECONDS * 2 :] == [0.5, 1.0]
+                (notice,) = server.notices
+                assert notice.startswith("the network of 192.0.2.20 begins TLS more than 2 times a second")
+
+        run(work())
+
+    def test_who_is_allowed_never_waits(self) -> None:
+        async def work() -> None:
+            limits = Limits(handshakes_per_address=1, handshakes_per_network=1)
+            async with serving(limits=limits) as server:
+                for _ in range(BURST_SECONDS + 3):
+                    client = await Client.tls(server.port)
+                    await client.line()
+                    await client.close()
+                assert not server.notices
+
+        run(work())
+
+    def test_who_goes_while_it_waits_costs_no_handshake(self) -> None:
+        async def work() -> None:
+            async with serving(limits=self.LIMITS) as server:
+                kept: list[Callable[[], None]] = []
+                server.hub.pace = lambda guest: kept.append(guest.shake_hands)  # type: ignore[method-assign]
+                client = await Client.plain(server.port)
+                client.send(b"\x16\x03\x01\x02\x00")
+                await until(lambda: bool(kept))
+                client.send(b"\x01")
+                await turns()
+                await client.close()
+                assert (await server.record())["outcome"] == "closed by client"
+                kept[0]()
+                await server.nobody()
+                client = await Client.plain(server.port)
+                client.send(b"\x16\x03\x01\x02\x00")
+                await until(lambda: len(kept) == 2)
+                server.advance(31)
+                assert (await server.record(2))["outcome"] == "timeout"
+                await client.close()
+
+        run(work())
 
 
 class TestTurns:
@@ -974,15 +1067,87 @@ class TestProxy:
             async with serving(proxy_from=("192.0.2.0/24",)) as server:
                 client = await Client.plain(server.port)
                 client.send(self.HEADER)
-                assert (await client.rest()).startswith(b"-ERR port")
-                assert (await server.record())["address"] == "127.0.0.1"
+                assert await client.rest() == b"-ERR a PROXY header came from an address that may not send one\r\n"
+                record = await server.record()
+                assert (record["address"], record["outcome"]) == ("127.0.0.1", "bad PROXY header")
                 await client.close()
             async with serving("pop3", proxy_from=("192.0.2.0/24",)) as server:
                 client = await Client.plain(server.port)
+                client.send(SIGNATURE + b"\x20\x00\x00\x00")
+                assert (await client.rest()).startswith(b"-ERR a PROXY header")
+                assert not server.sessions
+                await client.close()
+
+        run(work())
+
+    @pytest.mark.parametrize("said", [b"CAPA\r\n", b""])
+    def test_the_administrator_hears_that_the_balancer_sends_none(self, said: bytes) -> None:
+        async def work() -> None:
+            async with serving("pop3", proxy_from=("127.0.0.0/8",)) as server:
+                for _ in range(3):
+                    client = await Client.plain(server.port)
+                    await until(lambda: bool(len(server.hub)))
+                    client.send(said)
+                    if not said:
+                        await turns()
+                        server.advance(6)
+                    await client.rest()
+                    await client.close()
+                    await server.nobody()
+                (notice,) = server.notices
+                assert "127.0.0.1 is in `proxy_from`, so it must send a PROXY header first, but it" in notice
+                assert ("said nothing" if not said else "began without one") in notice
+                server.clock.value += 60
+                client = await Client.plain(server.port)
+                client.send(b"CAPA\r\n")
+                await client.rest()
+                await client.close()
+                assert server.notices[1].endswith("(2 more times since this was said last)")
+
+        run(work())
+
+    def test_the_administrator_hears_of_one_that_nobody_expects(self) -> None:
+        async def work() -> None:
+            async with serving("pop3") as server:
+                for _ in range(3):
+                    client = await Client.plain(server.port)
+                    client.send(self.HEADER)
+                    await client.rest()
+                    await client.close()
+                (notice,) = server.notices
+                assert "127.0.0.1 sends a PROXY header, but is not in `proxy_from`" in notice
+
+        run(work())
+
+    @pytest.mark.parametrize("service", ["pop3", "pop3s"])
+    def test_a_crowd_behind_a_balancer_is_turned_away_like_any_other(self, service: str) -> None:
+        async def work() -> None:
+            async with serving(service, proxy_from=("127.0.0.0/8",), tally=OpenTally(1)) as server:
+                clients = [await Client.plain(server.port) for _ in range(COURTESY + 9)]
+                for client in clients:
+                    client.send(self.HEADER + (b"\x16\x03\x01\x02" if service == "pop3s" else b""))
+                await until(lambda: len(server.records) >= 8)
+                assert len(server.hub) <= COURTESY + 1, "one that is served, and some to whom we are polite"
+                short = b"-ERR your IP address has" if service == "pop3" else ACCESS_DENIED
+                assert (await clients[-1].rest()).startswith(short)
+                assert {record["outcome"] for record in server.records[:8]} == {"refused"}
+                assert server.records[0]["address"] == "203.0.113.9"
+                for client in clients:
+                    await client.close()
+
+        run(work())
+
+    def test_the_header_gives_no_more_time(self) -> None:
+        async def work() -> None:
+            async with serving(proxy_from=("127.0.0.0/8",)) as server:
+                client = await Client.plain(server.port)
+                await until(lambda: bool(len(server.hub)))
+                server.advance(4)
                 client.send(self.HEADER)
-                assert await client.line() == b"+OK hello clear\r\n"
-                assert await client.line() == b"-ERR what\r\n"
-                assert (await server.session()).peer.address == "127.0.0.1"
+                (connection,) = server.hub._live
+                await until(lambda: connection.peer.address != "127.0.0.1")
+                server.advance(2)
+                assert (await client.rest()).startswith(b"-ERR port")
                 await client.close()
 
         run(work())

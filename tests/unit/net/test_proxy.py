@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from gatepost.net.proxy import MOST_V1, MOST_V2, SIGNATURE, Header, ProxyError, parse
+from gatepost.net.proxy import MOST_V1, MOST_V2, SIGNATURE, Header, NoProxyError, ProxyError, is_header, parse
 
 LINE = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 995\r\n"
 
@@ -29,6 +29,22 @@ def test_version_2() -> None:
     assert parse(v2(family=0x21, body=body)) == Header(52, "2001:db8::9", 1)
     with_extensions = ip_address("203.0.113.9").packed * 2 + b"\0\1\0\2" + b"\x04\0\x03abc"
     assert parse(v2(body=with_extensions)) == Header(16 + len(with_extensions), "203.0.113.9", 1)
+
+
+def test_what_is_no_header_at_all() -> None:
+    with pytest.raises(NoProxyError):
+        parse(b"CAPA\r\n")
+    with pytest.raises(ProxyError) as malformed:
+        parse(b"PROXY TCP4 x\r\n")
+    assert not isinstance(malformed.value, NoProxyError)
+
+
+@pytest.mark.parametrize(
+    ("data", "header"),
+    [(LINE, True), (b"PROXY UNKNOWN\r\n", True), (v2(), True), (b"PROXY\r\n", False), (b"\r\n", False), (b"", False)],
+)
+def test_where_nobody_expects_one(data: bytes, header: bool) -> None:
+    assert is_header(data) is header
 
 
 def test_the_balancer_itself() -> None:

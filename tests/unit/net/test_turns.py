@@ -42,7 +42,7 @@ class TestTurns:
         loop, done = Loop(), []
 
         def greedy(name: int, left: int) -> None:
-            loop.works(SLICE)
+            loop.works(SLICE * 1.1)
             done.append(name)
             if left:
                 loop.turns.queue(lambda: greedy(name, left - 1))
@@ -76,6 +76,16 @@ class TestTurns:
         loop.round()
         assert done == [1, 2]
 
+    def test_what_a_woken_task_does_fills_the_next_round(self) -> None:
+        loop, done = Loop(), []
+        loop.turns.queue(lambda: done.append("task"), wakes=True)
+        loop.turns.queue(lambda: done.append("other"))
+        loop.round()
+        loop.round()
+        assert done == ["task"]
+        loop.round()
+        assert done == ["task", "other"]
+
     def test_one_that_fails_costs_the_others_nothing(self) -> None:
         loop, done = Loop(), []
 
@@ -90,17 +100,44 @@ class TestTurns:
         assert done == [1]
 
 
+class TestHeavy:
+    def test_one_at_once_and_the_next_in_their_turn(self) -> None:
+        loop, done = Loop(), []
+
+        def handshake(name: str) -> None:
+            loop.works(SLICE * 1.1)
+            done.append(name)
+
+        for name in "abc":
+            loop.turns.heavy(lambda name=name: handshake(name))  # type: ignore[misc]
+        assert done == ["a"]
+        loop.round()
+        assert done == ["a", "b"]
+        loop.round()
+        assert done == ["a", "b", "c"]
+        loop.now += SLICE * 1.1
+        loop.turns.heavy(lambda: handshake("d"))
+        assert done[-1] == "d"
+
+    def test_not_before_others_who_wait(self) -> None:
+        loop, done = Loop(), []
+        loop.turns.queue(lambda: done.append("waited"))
+        loop.turns.heavy(lambda: done.append("heavy"))
+        loop.round()
+        assert done == ["waited", "heavy"]
+
+
 class TestShare:
     def test_what_is_left_and_what_comes_back(self) -> None:
         loop = Loop()
         share = Share(lambda: loop.now)
         assert share.begin()
-        loop.works(BURST + SLICE)
+        loop.works(BURST * (1 + REFILL) + SLICE / 2)
         assert not share.exhausted, "not charged yet"
         share.charge()
         assert share.exhausted
-        assert not share.begin()
-        loop.now += 2 * SLICE / REFILL
+        assert not share.begin(), "half a slice is owed"
+        loop.now += SLICE / REFILL
         assert share.begin()
         assert not share.exhausted
 
@@ -118,7 +155,7 @@ class TestShare:
         share = Share(lambda: loop.now)
         share.begin()
         assert not share.spent
-        loop.works(SLICE)
+        loop.works(SLICE * 1.1)
         assert share.spent
         share.begin()
         assert not share.spent
@@ -130,10 +167,10 @@ class TestMeasured:
         share = Share(lambda: loop.now)
 
         async def work() -> None:
-            loop.works(BURST)
+            loop.works(BURST - SLICE)
             await asyncio.sleep(0)
             assert not share.spent, "it waited, and begins anew"
-            loop.works(SLICE)
+            loop.works(SLICE + 0.001)
 
         async def main() -> None:
             task = asyncio.get_running_loop().create_task(Measured(work(), share))
