@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from textwrap import wrap
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
 
 import typer
 
 from gatepost import bom
 from gatepost.cli import output
-from gatepost.doctor.knowledge import LANGUAGES, Book, Match, language_of, load, own_rules
-from gatepost.doctor.model import Confidence, Finding, Stage
+from gatepost.doctor.knowledge import LANGUAGES, Book, Explanation, Heard, language_of, load, own_rules
+from gatepost.doctor.model import Finding, Stage
 
 NOT_KNOWN: Final = 3
 """Exit code: the message is in no row."""
 
 _COLUMNS: Final = 80
-_OTHERS: Final = 4
-"""Further rows that are shown: more would hide the first."""
-_CLOSE: Final = 0.9
-"""Share of the best score from which on another row fits as well."""
-_READ_LIMIT: Final = 64_000
-"""Octets of standard input that are read; of them only the first 4,000 characters are looked at."""
+_KEPT: Final = 64_000
+"""Octets that are kept of the beginning of standard input, and of its end: a whole log may come."""
+
+_OPTION: Final = re.compile(r"--[a-z]{2,12}(?:=.*)?")
+_OPTIONS: Final = ("--lang", "--rules", "--json", "--help")
 
 _PROOFS: Final = {
     Stage.REACH: "gatepost doctor HOST:PORT",
@@ -40,13 +41,15 @@ _PROOF_BY_ADDRESS: Final = "gatepost doctor YOUR-ADDRESS"
 
 def register(root: typer.Typer) -> None:
     """Adds the single command of this module."""
-    root.command("explain")(explain)
+    # An unknown option is text: servers' refusals begin with a dash (`-ERR`).
+    root.command("explain", context_settings={"ignore_unknown_options": True})(explain)
 
 
 def explain(
     text: Annotated[
-        str, typer.Argument(metavar="[TEXT]", help="The message; - or nothing: standard input.", show_default=False)
-    ] = "-",
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]", help="The message; - or nothing: standard input.", show_default=False),
+    ] = None,
     lang: Annotated[str, typer.Option("--lang", help=f"Language: {', '.join(LANGUAGES)}.", show_default=False)] = "",
     rules: Annotated[
         list[Path] | None,
@@ -57,50 +60,60 @@ def explain(
     """Say what an error message of a mail program or server means, and what to do. Needs no network."""
     if lang and lang not in LANGUAGES:
         output.fail(f"there is no language {lang!r}", f"Languages: {', '.join(LANGUAGES)}.")
-    message = _message(text)
+    _refuse_misspelt(text or ())
+    message = _message(" ".join(text or ("-",)))
     book = load(lang or language_of(os.environ), (*own_rules(os.environ), *(path.resolve() for path in rules or ())))
-    matches = book.match(message)
+    told = book.explain(message)
     if as_json:
-        output.json(_record(book, matches))
-    elif matches:
-        _show(book, matches)
+        output.json(_record(book, told))
+    elif told.matches:
+        _show(book, told)
     else:
-        _show_unknown(book)
-    if not matches:
+        _show_unknown(book, told.heard)
+    if not told.matches:
         raise typer.Exit(NOT_KNOWN)
+
+
+def _refuse_misspelt(words: Iterable[str]) -> None:
+    """Ends the command at what is nearly an option: it would be taken for text, because texts may begin with dashes."""
+    for word in filter(_OPTION.fullmatch, words):
+        from difflib import get_close_matches  # noqa: PLC0415 -- seldom needed
+
+        if near := get_close_matches(word.partition("=")[0], _OPTIONS, 1, 0.7):
+            output.fail(f"there is no option {word.partition('=')[0]}", f"Did you mean {near[0]}?")
 
 
 def _message(text: str) -> str:
     """What is to be explained. Ends the command if there is nothing."""
     if text == "-":
-        text = "" if sys.stdin.isatty() else bom.text(sys.stdin.buffer.read(_READ_LIMIT), "replace")
+        text = "" if sys.stdin.isatty() else bom.text(_both_ends(sys.stdin.buffer), "replace")
     if not text.strip():
         output.fail("there is no message to explain", 'Paste it in quotation marks: gatepost explain "TEXT"')
     return text
+
+
+def _both_ends(stream: BinaryIO) -> bytes:
+    """The beginning and the end of what comes, and no more than that in memory."""
+    head, tail = stream.read(_KEPT), b""
+    while more := stream.read(_KEPT):
+        tail = (tail + more)[-_KEPT:]
+    return head + tail
 
 
 def _proof(finding: Finding) -> str:
     return _PROOFS.get(finding.stage, _PROOF_BY_ADDRESS)
 
 
-def _confidence(book: Book, matches: tuple[Match, ...]) -> Confidence:
-    """How sure the first row is: as sure as it says of itself, unless others, that know as much, fit as well."""
-    own = book.row(matches[0].id).confidence
-    if len(matches) == 1 or own is Confidence.POSSIBLE:
-        return own
-    rivals = (each for each in matches[1:] if book.row(each.id).confidence is not Confidence.POSSIBLE)
-    close = any(each.score >= _CLOSE * matches[0].score for each in rivals)
-    return Confidence.POSSIBLE if close else Confidence.LIKELY
-
-
-def _show(book: Book, matches: tuple[Match, ...]) -> None:
-    finding = book.finding(matches[0].id, confidence=_confidence(book, matches))
+def _show(book: Book, told: Explanation) -> None:
+    first, *others = told.matches
+    finding = book.finding(first.id, confidence=told.confidence)
     for line in wrap(f"{finding.title}.", _COLUMNS):
         output.say(line, strong=True)
     output.say()
     sure = book.phrase(f"explain.confidence.{finding.confidence}")
     _paragraphs(
         (book.phrase("explain.code"), f"{finding.id}. {sure}"),
+        (book.phrase("explain.speaker"), _speaker(book, told.heard)),
         (book.phrase("explain.cause"), finding.cause),
         (book.phrase("explain.fix"), finding.fix),
         (book.phrase("explain.who"), book.phrase(f"who.{finding.who}")),
@@ -109,35 +122,53 @@ def _show(book: Book, matches: tuple[Match, ...]) -> None:
     )
     if finding.command:
         output.say(f"\n{book.phrase('explain.by_hand')}:\n  {finding.command}")
-    if others := matches[1 : 1 + _OTHERS]:
+    if others:
         output.say(f"\n{book.phrase('explain.others')}:")
         _paragraphs(*((f"  {other.id}", book.finding(other.id).title) for other in others))
 
 
-def _show_unknown(book: Book) -> None:
-    for key in ("unknown", "unknown_hint", "unknown_fix"):
-        for line in wrap(book.phrase(f"explain.{key}"), _COLUMNS):
-            output.say(line, strong=key == "unknown")
+def _speaker(book: Book, heard: Heard) -> str:
+    return book.phrase(f"explain.speaker_{heard.side}", name=heard.speaker) if heard.speaker else ""
+
+
+def _show_unknown(book: Book, heard: Heard) -> None:
+    lines = [book.phrase("explain.unknown")]
+    if found := _understood(book, heard):
+        lines.append(book.phrase("explain.understood", found=found))
+    lines += [book.phrase("explain.unknown_hint"), book.phrase("explain.unknown_fix")]
+    for number, text in enumerate(lines):
+        for line in wrap(text, _COLUMNS):
+            output.say(line, strong=not number)
+
+
+def _understood(book: Book, heard: Heard) -> str:
+    """Who speaks, by which protocol and at which step, of a message that is in no row."""
+    step = book.phrase(f"show.stage.{heard.step}") if heard.step and (heard.speaker or heard.protocol) else ""
+    return ", ".join(filter(None, (heard.speaker, heard.protocol.upper(), step)))
 
 
 def _paragraphs(*pairs: tuple[str, str]) -> None:
     """Prints texts beside their labels, wrapped; words are not cut: they may be addresses."""
-    width = max(len(label) for label, _ in pairs) + 2
-    for label, text in pairs:
+    shown = [(label, text) for label, text in pairs if text]
+    width = max(len(label) for label, _ in shown) + 2
+    for label, text in shown:
         lines = wrap(text, _COLUMNS - width, break_long_words=False, break_on_hyphens=False)
         for number, line in enumerate(lines):
             output.say(f"{'' if number else label:{width}}{line}")
 
 
-def _record(book: Book, matches: tuple[Match, ...]) -> dict[str, object]:
+def _record(book: Book, told: Explanation) -> dict[str, object]:
     return {
         "schema": 1,
         "language": book.language,
-        "known": bool(matches),
+        "known": bool(told.matches),
+        "speaker": told.heard.speaker,
+        "protocol": told.heard.protocol,
+        "provider": told.heard.provider,
         "matches": [
             {"score": match.score, "matched": match.matched, "doctor": _proof(finding), **_fields(finding)}
-            for place, match in enumerate(matches)
-            for finding in [book.finding(match.id, confidence=None if place else _confidence(book, matches))]
+            for place, match in enumerate(told.matches)
+            for finding in [book.finding(match.id, confidence=None if place else told.confidence)]
         ],
     }
 

@@ -65,6 +65,13 @@ class TestAnAnswer:
         )
         assert "H1. That is one possible meaning." in run("localhost: connection refused").output
 
+    def test_it_says_who_speaks(self):
+        assert "Said by     fetchmail" in run("fetchmail: connection refused").output
+        log = run("dovecot: imap-login: SSL_accept() failed: wrong version number").output
+        assert "Said by     Dovecot, in a server's own log." in log
+        assert log.startswith("This port of the server speaks TLS from the first octet.")
+        assert "Said by" not in run("connection refused").output
+
     def test_a_password_in_the_message_is_not_repeated(self):
         for option in ((), ("--json",)):
             assert "hunter2" not in run("535 5.7.8 authentication failed for anna:hunter2", *option).output
@@ -80,13 +87,34 @@ class TestUnknown:
     def test_json(self):
         result = run("The cat sleeps on the sofa.", "--json")
         assert result.exit_code == 3
-        assert json.loads(result.output) == {"schema": 1, "language": "en", "known": False, "matches": []}
+        nothing = {"speaker": "", "protocol": "", "provider": ""}
+        assert json.loads(result.output) == {"schema": 1, "language": "en", "known": False, "matches": [], **nothing}
+
+    def test_it_says_what_it_understood(self):
+        assert "Understood so far: Dovecot, IMAP, login." in run("dovecot: imap-login: the cat sleeps").output
 
 
 class TestInput:
     @pytest.mark.parametrize("arguments", [(), ("-",)])
     def test_standard_input_is_read(self, arguments):
         assert run(*arguments, input="Connection refused\n").output.startswith("The server refuses connections")
+
+    def test_the_end_of_a_long_input_is_read(self):
+        text = "line of a log\n" * 100_000 + "Connection refused\n"
+        assert run(input=text).output.startswith("The server refuses connections")
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [("-ERR [AUTH] no",), ("--", "-ERR [AUTH] no"), ("-ERR", "[AUTH]", "no"), ("-ERR [AUTH] no", "--lang", "en")],
+    )
+    def test_text_may_begin_with_a_dash(self, arguments):
+        assert "A1." in run(*arguments).output
+
+    def test_an_option_that_is_misspelt_is_no_text(self):
+        result = run("Connection refused", "--jsno")
+        assert result.exit_code == 1
+        assert "there is no option --jsno" in result.output
+        assert "Did you mean --json?" in result.output
 
     def test_octets_that_are_no_text_do_no_harm(self):
         assert run(input=b"\xff\xfe connection refused \x00").exit_code == 0

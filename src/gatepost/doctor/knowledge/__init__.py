@@ -10,11 +10,13 @@ expressions, and placeholders are names only); take longer than linear time over
 
 from gatepost.doctor.knowledge.book import Book
 from gatepost.doctor.knowledge.load import LANGUAGES, language_of, load, own_rules
-from gatepost.doctor.knowledge.row import KnowledgeError, Match, Provider, ProviderSetting, Row
+from gatepost.doctor.knowledge.row import Explanation, Heard, KnowledgeError, Match, Provider, ProviderSetting, Row
 
 __all__ = (
     "LANGUAGES",
     "Book",
+    "Explanation",
+    "Heard",
     "KnowledgeError",
     "Match",
     "Provider",

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 from gatepost.doctor.knowledge.fill import VALUE_LIMIT, fill, fill_command
-from gatepost.doctor.knowledge.match import Recogniser
-from gatepost.doctor.knowledge.row import Match, Provider, Row
+from gatepost.doctor.knowledge.match import Asked, Recogniser, ready
+from gatepost.doctor.knowledge.row import Explanation, Match, Provider, Row
+from gatepost.doctor.knowledge.speaker import Ear, Speaker
+from gatepost.doctor.knowledge.verdict import explanation
 from gatepost.doctor.model import Confidence, Finding, Stage, Status, Who
 from gatepost.errors import MisuseError
 from gatepost.text import printable
@@ -22,11 +24,13 @@ class Book:
         rows: Mapping[str, Row],
         phrases: Mapping[str, str],
         providers: Callable[[], tuple[Provider, ...]],
+        speakers: Callable[[], tuple[Speaker, ...]] = tuple,
     ) -> None:
         self.language = language
         self._rows = rows
         self._phrases = phrases
         self._read_providers = providers
+        self._read_speakers = speakers
 
     def row(self, id: str) -> Row:  # noqa: A002 -- the word for it everywhere
         """The row with this id. Raises MisuseError if there is none."""
@@ -88,7 +92,12 @@ class Book:
         `protocol` leaves out rows of other protocols. With `codes_first` response codes count beside the words.
         `provider` is the name of the big provider whose server said it: its own rows go first, others' are left out.
         """
-        return self._recogniser.match(text, protocol=protocol, provider=provider, codes_first=codes_first)
+        asked = Asked(protocol, frozenset({provider} if provider else ()), codes_first)
+        return self._recogniser.match(ready(text), asked)
+
+    def explain(self, text: str) -> Explanation:
+        """What a text means that somebody pasted: a message, a log, a trace; who speaks in it, and how sure that is."""
+        return explanation(text, self._recogniser, self._ear, self.row)
 
     def providers(self) -> tuple[Provider, ...]:
         """Every big provider."""
@@ -106,6 +115,10 @@ class Book:
     @cached_property
     def _recogniser(self) -> Recogniser:
         return Recogniser(self._rows.values())
+
+    @cached_property
+    def _ear(self) -> Ear:
+        return Ear(self._read_speakers())
 
     @cached_property
     def _providers(self) -> tuple[Provider, ...]:

@@ -11,8 +11,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from gatepost.doctor.knowledge.codes import codes
 from gatepost.doctor.knowledge.fill import placeholders
-from gatepost.doctor.knowledge.match import codes, pattern
+from gatepost.doctor.knowledge.pattern import pattern
 from gatepost.doctor.knowledge.row import Row
 
 _ID: Final = re.compile(r"[A-Z]{1,8}-?[0-9]{1,4}")
@@ -110,8 +111,8 @@ def _texts(row: Row, phrases: Mapping[str, str], say: Say) -> Iterator[Mistake]:
 
 def _signs(row: Row, say: Say) -> Iterator[Mistake]:
     """Patterns, codes and protocols that could never be met, or would be met everywhere."""
-    for key, texts in (("patterns", row.patterns), ("says", row.says), ("also", row.also)):
-        for text in texts:
+    for key in ("patterns", "says", "also", "logged", "general"):
+        for text in getattr(row, key):
             if pattern(text).length < _SHORTEST:
                 yield say(key, f"{text!r} is in too many texts", f"Write at least {_SHORTEST} letters.")
     for key, texts in (("codes", row.codes), ("beside", row.beside)):

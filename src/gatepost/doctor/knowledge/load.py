@@ -15,6 +15,7 @@ from gatepost import bom
 from gatepost.doctor.knowledge.book import Book
 from gatepost.doctor.knowledge.check import Mistake, checked_row
 from gatepost.doctor.knowledge.row import KnowledgeError, Provider, Row
+from gatepost.doctor.knowledge.speaker import Speaker
 
 HERE: Final = Path(__file__).parent
 LANGUAGES: Final = ("en", "de", "fr", "es")
@@ -35,7 +36,7 @@ def load(language: str = "en", extra: tuple[Path, ...] = ()) -> Book:
     shown = language if language in LANGUAGES else "en"
     texts = {} if shown == "en" else _document(HERE / "texts" / f"{shown}.toml")
     rows = _with_own(_rows(), _translations(texts), extra, _phrases())
-    return Book(shown, rows, {**_phrases(), **flat(texts.get("phrases", {}))}, _providers)
+    return Book(shown, rows, {**_phrases(), **flat(texts.get("phrases", {}))}, _providers, _speakers)
 
 
 def language_of(environ: Mapping[str, str]) -> str:
@@ -84,6 +85,12 @@ def _phrases() -> dict[str, str]:
 def _providers() -> tuple[Provider, ...]:
     document = _document(HERE / "providers.toml")
     return tuple(msgspec.convert(list(document.values()), list[Provider], strict=False))
+
+
+@cache
+def _speakers() -> tuple[Speaker, ...]:
+    document = _document(HERE / "speakers.toml")
+    return tuple(msgspec.convert(list(document.values()), list[Speaker], strict=False))
 
 
 def _translations(texts: Mapping[str, Any]) -> Rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from gatepost.doctor.model import Confidence, Security, Stage, Status, Who
@@ -40,9 +42,15 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     """Whole messages as servers and mail programs give them, recognised as this row first; `%S`, `%1$S` are gaps."""
     also: tuple[str, ...] = ()
     """Messages that may mean this row too, but more often mean another one."""
+    logged: tuple[str, ...] = ()
+    """Pieces of a server's own log; there they go before what the same words mean from a mail program."""
+    general: tuple[str, ...] = ()
+    """Words that only frame a cause, such as `could not connect`: they count where nothing else fits, and then this
+    row is only possible."""
     codes: tuple[str, ...] = ()
-    """`[AUTH]`, `535 5.7.8`, `5.7.139`, `0x800CCC0E`, `AADSTS70000`. Three digits alone (`421`) decide
-    only where the protocol is known to be SMTP, or where they are the whole text."""
+    """`[AUTH]`, `535 5.7.8`, `5.7.139`, `0x800CCC0E`, `AADSTS70000`, `ALERT 48`, `OPENSSL 267`, `VERIFY 20`,
+    `WSA 10061`, `ERRNO 111`, `CURL 67`, `SSL -9806`, `NSS -8179`. Three digits alone (`421`) decide only where the
+    protocol is known to be SMTP, or where they are the whole text."""
     beside: tuple[str, ...] = ()
     """Codes that count only beside words of this row."""
     protocols: tuple[str, ...] = ()
@@ -55,6 +63,17 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
     """Year and month in which its messages were last seen in this form: `2026-11`."""
 
 
+class By(StrEnum):
+    """What a row was recognised by."""
+
+    CODE = "code"
+    WORDS = "words"
+    ALSO = "also"
+    """Words that more often mean another row."""
+    GENERAL = "general"
+    """Words that only frame a cause."""
+
+
 class Match(Struct, frozen=True):
     """A row that a text was recognised as."""
 
@@ -63,6 +82,32 @@ class Match(Struct, frozen=True):
     """Higher is surer; only the order has a meaning."""
     matched: str
     """The code or the piece of text that decided."""
+    by: By = By.WORDS
+
+
+class Heard(Struct, frozen=True):
+    """What a text betrays of who says it; empty: nothing."""
+
+    speaker: str = ""
+    """The program, as people call it."""
+    side: str = ""
+    """`client`, `server` (the log of one that is asked) or `sender` (the log of one that delivers)."""
+    provider: str = ""
+    """Names of the big provider whose server was asked, with commas between."""
+    protocol: str = ""
+    """`pop3`, `imap` or `smtp`."""
+    step: Stage | None = None
+    """How far it had come."""
+
+
+class Explanation(Struct, frozen=True):
+    """What a text means, and how sure that is."""
+
+    matches: tuple[Match, ...]
+    """Best first; none: unknown."""
+    confidence: Confidence
+    """Of the first match."""
+    heard: Heard
 
 
 class ProviderSetting(Struct, frozen=True, forbid_unknown_fields=True):

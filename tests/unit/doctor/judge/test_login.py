@@ -45,7 +45,7 @@ SPECIMENS = {
     "wrong password, POP3": (refused(b"-ERR [AUTH] Authentication failed.\r\n", "pop3s"), "", [("A1", "fail")]),
     "wrong password, SMTP": (refused(b"535 5.7.8 Authentication failed\r\n", "submissions"), "", [("A1", "fail")]),
     "unknown words": (refused(b"a3 NO xyzzy\r\n"), "", [("A1", "fail")]),
-    "farewell": (refused(b"* BYE Too many failures\r\n"), "", [("A25", "fail")]),
+    "farewell": (refused(b"* BYE Too many failures\r\n"), "", [("A14", "fail")]),
     "farewell, SMTP": (refused(b"421 4.3.2 xyzzy\r\n", "submissions"), "", [("G1", "fail")]),
     "not understood": (refused(b"a3 BAD parse error\r\n"), "", [("A25", "fail")]),
     "farewell with a reason": (refused(b"* BYE [LIMIT] Too many\r\n"), "", [("A8", "fail")]),

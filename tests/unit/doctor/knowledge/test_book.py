@@ -1,6 +1,7 @@
 import pytest
 
 from gatepost.doctor.knowledge import Book, Provider, ProviderSetting, Row, load
+from gatepost.doctor.knowledge.speaker import Speaker
 from gatepost.doctor.model import Confidence, Stage, Status, Who
 from gatepost.errors import MisuseError
 
@@ -105,3 +106,13 @@ def test_a_provider_knows_its_settings():
 )
 def test_big_providers_are_known(address, mx, name):
     assert load().provider_of(address, (mx,) if mx else ()).name == name
+
+
+def test_a_text_is_explained_with_its_own_rows_and_speakers():
+    speakers = (Speaker(name="fetchmail", signs=("fetchmail",)),)
+    book = Book(
+        "en", {"A1": Row(id="A1", stage="login", title="No", patterns=("no luck",))}, {}, lambda: (), lambda: speakers
+    )
+    told = book.explain("fetchmail: no luck")
+    assert [each.id for each in told.matches] == ["A1"]
+    assert told.heard.speaker == "fetchmail"

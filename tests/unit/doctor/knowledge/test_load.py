@@ -146,3 +146,7 @@ def test_the_providers_are_read_from_their_file():
 
 def test_tables_become_flat():
     assert flat({"a": {"b": {"c": "x"}, "d": "y"}, "e": "z"}) == {"a.b.c": "x", "a.d": "y", "e": "z"}
+
+
+def test_the_speakers_come_with_the_book():
+    assert load().explain("fetchmail: no").heard.speaker == "fetchmail"

@@ -1,0 +1,107 @@
+"""What a text means, and how sure that is: the decision over what was recognised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
+
+from gatepost.doctor.knowledge.match import Asked, Recogniser, Text, ready
+from gatepost.doctor.knowledge.pattern import BETWEEN
+from gatepost.doctor.knowledge.row import By, Explanation, Heard, Match, Row
+from gatepost.doctor.knowledge.speaker import Ear, Side
+from gatepost.doctor.model import Confidence
+
+_SHOWN: Final = 5
+"""Rows of an answer: more would hide the first."""
+_CLOSE: Final = 0.7
+"""Share of the best score from which on another row may as well be meant."""
+_WHOLE: Final = 0.6
+"""Share of a text that words must make up to be the whole message and no fragment of something else."""
+_CAUSES: Final = re.compile(r"caused by:?|nested exception is:?|inner exception|--->|root cause", re.ASCII)
+"""Behind these Java and .NET tell the cause of what they said before; the last one is the first cause."""
+_FORMER: Final = re.compile(
+    r"during handling of the above exception|the above exception was the direct cause", re.ASCII
+)
+"""Before these Python tells the cause of what it says behind."""
+
+
+def explanation(text: str, recogniser: Recogniser, ear: Ear, row: Callable[[str], Row]) -> Explanation:
+    """What a text means. Who speaks decides between meanings, the innermost cause goes before what wraps it."""
+    made = ready(text)
+    heard = ear.heard(made.plain)
+    made = replace(made, plain=ear.without_advice(made.plain))
+    asked = Asked(
+        providers=frozenset(name.strip() for name in heard.provider.split(",") if name),
+        logged=heard.side == Side.SERVER,
+        general=True,
+    )
+    found = _inner_first(made, recogniser, asked)
+    found = [each for each in found if not _other_providers(each, heard, row)]
+    found.sort(key=lambda each: _foreign(each, heard, row))
+    shown = tuple(each for each in found if each is found[0] or not _overheard(each, found[0], heard))[:_SHOWN]
+    return Explanation(shown, _sureness(made, shown, heard, row), heard)
+
+
+def _inner_first(text: Text, recogniser: Recogniser, asked: Asked) -> list[Match]:
+    """The rows that fit, those first that the innermost cause in a chain fits by itself."""
+    found = recogniser.match(text, asked)
+    cause = _cause(text.plain)
+    if cause == text.plain or not found:
+        return list(found)
+    inner = {each.id for each in recogniser.match(replace(text, plain=cause, codes=frozenset()), asked)}
+    return sorted(found, key=lambda each: each.id not in inner)
+
+
+def _cause(plain: str) -> str:
+    """The part of a chain of exceptions that tells the first cause."""
+    former = _FORMER.search(plain)
+    if former:
+        return plain[: former.start()]
+    last = max((place.end() for place in _CAUSES.finditer(plain)), default=0)
+    return plain[last:]
+
+
+def _other_providers(each: Match, heard: Heard, row: Callable[[str], Row]) -> bool:
+    """A row of a provider that nothing in the text speaks of, where others say the same words more often."""
+    return not heard.provider and each.by is By.ALSO and bool(row(each.id).provider)
+
+
+def _foreign(each: Match, heard: Heard, row: Callable[[str], Row]) -> bool:
+    """A row whose messages are met in another protocol than the one that the text seems to be about."""
+    return bool(heard.protocol and row(each.id).protocols and heard.protocol not in row(each.id).protocols)
+
+
+def _overheard(each: Match, best: Match, heard: Heard) -> bool:
+    """What the same words would mean from a mail program, where a server's log says them."""
+    return heard.side == Side.SERVER and each.matched == best.matched
+
+
+def _sureness(text: Text, found: tuple[Match, ...], heard: Heard, row: Callable[[str], Row]) -> Confidence:
+    """How sure the first row is. Certain is only what a whole message or a code says, and nothing else contradicts."""
+    if not found:
+        return Confidence.POSSIBLE
+    best, own = found[0], row(found[0].id).confidence
+    if best.by in (By.ALSO, By.GENERAL) or own is Confidence.POSSIBLE or _foreign(best, heard, row):
+        return Confidence.POSSIBLE
+    if _rivals(best, found[1:], row):
+        return Confidence.POSSIBLE
+    whole = len(best.matched) >= _WHOLE * len(text.plain)
+    return own if whole or best.by is By.CODE else Confidence.LIKELY
+
+
+def _rivals(best: Match, others: tuple[Match, ...], row: Callable[[str], Row]) -> bool:
+    """Whether another row, that knows as much, fits about as well, and by words of its own."""
+    firm = (each for each in others if row(each.id).confidence is not Confidence.POSSIBLE)
+    return any(each.score >= _CLOSE * best.score and not _within(each, best) for each in firm)
+
+
+def _within(each: Match, best: Match) -> bool:
+    """Whether a row was recognised by a part of the words of a better one."""
+    return (
+        each.by is By.WORDS
+        and each.matched != best.matched
+        and all(piece in best.matched for piece in each.matched.split(BETWEEN))
+    )

@@ -1,0 +1,129 @@
+"""What a pasted text means: the innermost cause, from who says it, and no surer than it is."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gatepost.doctor.knowledge import Book, Row, load
+from gatepost.doctor.knowledge.speaker import Side, Speaker
+from gatepost.doctor.model import Confidence, Stage
+
+CASES = Path(__file__).parents[5] / "shared" / "cases"
+BOOK = load()
+
+
+def told(text, *rows, speakers=()):
+    book = Book("en", {row.id: row for row in rows}, {}, lambda: (), lambda: speakers)
+    answer = book.explain(text)
+    return [each.id for each in answer.matches], answer.confidence
+
+
+def row(id, confidence="certain", **fields):  # noqa: A002 -- the id of a row is called so everywhere
+    return Row(id=id, stage=Stage.LOGIN, title=id, confidence=Confidence(confidence), **fields)
+
+
+class TestCauses:
+    rows = row("T1", patterns=("connection refused",)), row("C1", patterns=("certificate has expired, renew it",))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "certificate has expired, renew it; Caused by: connection refused",
+            "certificate has expired, renew it; nested exception is: connection refused",
+            "certificate has expired, renew it ---> connection refused --- end",
+            "connection refused. During handling of the above exception: certificate has expired, renew it",
+        ],
+    )
+    def test_the_innermost_goes_first(self, text):
+        assert told(text, *self.rows)[0] == ["T1", "C1"]
+
+    def test_what_the_innermost_does_not_tell_is_told_by_its_wrapper(self):
+        assert told("connection refused; caused by: nothing", *self.rows)[0] == ["T1"]
+        assert told("nothing; caused by: nothing", *self.rows)[0] == []
+
+
+class TestSureness:
+    def test_a_whole_message_is_certain_and_a_piece_is_likely(self):
+        one = row("A1", patterns=("password expired",))
+        assert told("Password expired.", one) == (["A1"], Confidence.CERTAIN)
+        assert told("While I wrote to my aunt it said password expired", one) == (["A1"], Confidence.LIKELY)
+
+    def test_a_code_is_certain(self):
+        assert (
+            told("Something is wrong here today, [EXPIRED]", row("A5", codes=("[EXPIRED]",)))[1] is Confidence.CERTAIN
+        )
+
+    def test_a_row_is_no_surer_than_it_says(self):
+        assert told("no luck", row("A1", "likely", patterns=("no luck",)))[1] is Confidence.LIKELY
+        assert told("no luck", row("A1", "possible", patterns=("no luck",)))[1] is Confidence.POSSIBLE
+
+    def test_other_words_that_fit_as_well_leave_it_open(self):
+        rows = row("A1", patterns=("password expired",)), row("A2", patterns=("account closed",))
+        assert told("password expired, account closed", *rows)[1] is Confidence.POSSIBLE
+
+    def test_a_part_of_the_same_words_does_not(self):
+        rows = row("A1", patterns=("password expired",)), row("A2", patterns=("password expired today",))
+        assert told("password expired today", *rows) == (["A2", "A1"], Confidence.CERTAIN)
+
+    def test_words_that_may_mean_it_and_frames_are_possible(self):
+        assert told("perhaps so", row("A1", also=("perhaps so",)))[1] is Confidence.POSSIBLE
+        assert told("could not connect", row("T18", general=("could not connect",)))[1] is Confidence.POSSIBLE
+
+    def test_nothing_is_unknown(self):
+        assert told("nothing", row("A1", patterns=("expired",))) == ([], Confidence.POSSIBLE)
+
+
+class TestSpeakers:
+    server = Speaker(name="Dovecot", side=Side.SERVER, signs=("dovecot:",))
+    gmail = Speaker(provider="Gmail", signs=("imap.gmail.com",))
+
+    def test_a_servers_log_means_what_it_means_there(self):
+        rows = row("X2", patterns=("wrong version",)), row("X1", logged=("wrong version",))
+        assert told("dovecot: wrong version", *rows, speakers=(self.server,))[0] == ["X1"]
+        assert told("wrong version", *rows, speakers=(self.server,))[0] == ["X2"]
+
+    def test_a_providers_own_row_goes_first_where_its_server_is_named(self):
+        rows = row("A1", patterns=("login failed",)), row("P5", also=("login failed",), provider="Gmail")
+        assert told("imap.gmail.com: login failed", *rows, speakers=(self.gmail,))[0] == ["P5", "A1"]
+        assert told("login failed", *rows, speakers=(self.gmail,))[0] == ["A1"]
+
+    def test_rows_of_another_protocol_go_last_and_are_possible(self):
+        rows = row("A31", patterns=("no such mailbox",), protocols=("smtp",)), row("A1", also=("no such mailbox",))
+        assert told("-ERR no such mailbox", *rows)[0] == ["A1", "A31"]
+        assert told("-ERR no such mailbox", rows[0]) == (["A31"], Confidence.POSSIBLE)
+
+    def test_standing_advice_means_nothing(self):
+        advice = Speaker(name="MailKit", signs=("mailkit",), advice=("it may have expired",))
+        assert told("mailkit: it may have expired", row("C1", patterns=("expired",)), speakers=(advice,))[0] == []
+
+
+@pytest.mark.skipif(
+    not CASES.is_dir(), reason="the shared cases are not here: how well texts are explained is not measured"
+)
+class TestTextsAsPeoplePasteThem:
+    def test_most_are_explained_and_none_is_confidently_wrong(self):
+        lines = (CASES / "explain.jsonl").read_text("utf-8").splitlines()
+        cases = [case for line in lines if "(s_client" not in (case := json.loads(line))["acceptable"]]
+        answers = [(case, BOOK.explain(case["text"])) for case in cases]
+        wrong = [
+            (case["id"], answer)
+            for case, answer in answers
+            if [each.id for each in answer.matches[:1]] != [] or case["acceptable"]
+            if not answer.matches or answer.matches[0].id not in case["acceptable"]
+        ]
+        assert [name for name, answer in wrong if answer.confidence is not Confidence.POSSIBLE] == []
+        assert len(wrong) <= len(cases) // 20, wrong
+
+    def test_a_line_for_s_client_is_told_as_such(self):
+        text = next(
+            case["text"]
+            for case in map(json.loads, (CASES / "explain.jsonl").read_text("utf-8").splitlines())
+            if "(s_client" in case["acceptable"]
+        )
+        assert BOOK.explain(text).matches[0].id == "X24"
+
+    def test_a_long_trace_is_explained_by_its_end(self):
+        answer = BOOK.explain((CASES / "explain_long_trace.txt").read_text("utf-8"))
+        assert answer.matches[0].id == "T1"
+        assert answer.confidence is Confidence.LIKELY
