@@ -99,26 +99,45 @@ class Authority:
     """Issues certificates, sound ones and others."""
 
     def __init__(
-        self, name: str = "Zoo authority", *, above: Authority | None = None, days: tuple[float, float] = (-1, 3650)
+        self,
+        name: str = "Zoo authority",
+        *,
+        above: Authority | None = None,
+        days: tuple[float, float] = (-1, 3650),
+        key: str = "ec",
+        ca: bool = True,
+        length: int | None = None,
+        permits: str = "",
     ) -> None:
+        """`ca=False`: it is none. `length`: authorities that may follow below. `permits`: the only domain."""
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key: Any = ec.generate_private_key(ec.SECP256R1()) if key == "ec" else private_key(key, 1)
         self.above = above
-        issuer = above or self
+        self._is_ca, self._length, self._permits = ca, length, permits
+        self.certificate = self.signed(days)
+
+    def signed(self, days: tuple[float, float]) -> x509.Certificate:
+        """A certificate of it: another one where it was renewed."""
+        issuer, ca, length, permits = self.above or self, self._is_ca, self._length, self._permits
         builder = _builder(self.name, issuer.name, self.key, days)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        builder = builder.add_extension(_usage(signs=True), critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=length), critical=True)
+        builder = builder.add_extension(_usage(signs=ca), critical=True)
+        if permits:
+            only = x509.NameConstraints([x509.DNSName(permits)], None)
+            builder = builder.add_extension(only, critical=True)
         builder = _identified(builder, self.key, issuer.key)
-        self.certificate = builder.sign(issuer.key, hashes.SHA256())
+        return builder.sign(issuer.key, hashes.SHA256())
 
     @cached_property
     def file(self) -> str:
         """Its certificate, for `Question.ca_file`."""
         return _file(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def intermediate(self, name: str = "Zoo intermediate", *, days: tuple[float, float] = (-1, 3650)) -> Authority:
+    def intermediate(
+        self, name: str = "Zoo intermediate", *, days: tuple[float, float] = (-1, 3650), **more: Any
+    ) -> Authority:
         """An authority below this one."""
-        return Authority(name, above=self, days=days)
+        return Authority(name, above=self, days=days, **more)
 
     def issue(
         self,

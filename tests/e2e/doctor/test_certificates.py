@@ -61,6 +61,12 @@ def by_name() -> Script:
     return healthy("pop3", identity()).but(context=context)
 
 
+def old_root_sent() -> Identity:
+    """With a root that has expired; programs that know the new one, with the same key, do not mind."""
+    sound = HOME.issue(HOST)
+    return Identity((*sound.chain, HOME.signed((-4000, -30))), sound.key)
+
+
 SPECIMENS = (
     Specimen("C0", shows(HOME.issue("*.example.test")), called="wildcard"),
     Specimen("C0", shows(BETWEEN.issue(HOST)), called="chain"),
@@ -85,7 +91,17 @@ SPECIMENS = (
     Specimen("C11", shows(HOME.issue(HOST, key="rsa1024"))),
     Specimen("C12", shows(HOME.issue(HOST, days=(-80, 5)))),
     Specimen("C16", by_name()),
-    Specimen("C30", shows(FINISHED.issue(HOST))),
+    Specimen("C17", shows(FINISHED.issue(HOST))),
+    Specimen("C17", shows(FINISHED.issue(HOST), "imap", mode=STARTTLS), "imap", called="by-starttls"),
+    Specimen("C17", shows(HOME.intermediate(days=(30, 400)).issue(HOST)), called="not-yet-valid"),
+    Specimen("C17", shows(FINISHED.issue(HOST, days=(1, 90))), also="C2", decides=False, called="and-leaf-too-early"),
+    Specimen("C17", shows(old_root_sent()), called="old-root-is-sent"),
+    Specimen("C18", shows(HOME.intermediate(key="rsa1024").issue(HOST))),
+    Specimen("C19", shows(HOME.intermediate(ca=False).issue(HOST)), called="no-authority"),
+    Specimen("C19", shows(HOME.intermediate(length=0).intermediate("Zoo third").issue(HOST)), called="too-long"),
+    Specimen("C19", shows(HOME.intermediate(permits="other.test").issue(HOST)), called="names"),
+    Specimen("C20", shows(self_signed("invalid2.invalid")), host="127.0.0.1", called="asked-by-address"),
+    Specimen("C6", shows(BETWEEN.issue(HOST, sends="leaf")), called="private-authority"),
     Specimen("V0", speaks(V12, V13), "imaps"),
     Specimen("V1", speaks(V10, V10), "imaps"),
     Specimen("V1", speaks(V10, V11), "imaps", called="two-old-ones"),

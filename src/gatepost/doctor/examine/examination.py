@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gatepost.doctor.examine.plan import login_place, no_discovery
@@ -15,6 +16,13 @@ from gatepost.doctor.facts import Reach
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Progress, Question, Report
 from gatepost.doctor.names.spelling import literal
+
+
+def subjects(file: str) -> tuple[str, ...]:
+    """Whose certificates are in the file. Raises OSError if it cannot be read."""
+    from gatepost.doctor.look.certificates import subjects_of  # noqa: PLC0415 -- cryptography is slow to load
+
+    return subjects_of(Path(file).read_bytes())
 
 
 def _unwatched(_progress: Progress) -> None:
@@ -42,6 +50,8 @@ async def examine(
     finder = finder or NetworkFinder(question.ca_file, inside=question.inside)
     stages = Stages(question, resolver, others, book, looker or NetworkLooker(), finder, watch)
     seen = Seen(no_discovery(question.subject))
+    if question.ca_file:
+        seen.authorities = subjects(question.ca_file)
     if "@" in question.subject:
         seen.discovery = await stages.discover(question.subject)
     await stages.look(seen)

@@ -125,6 +125,7 @@ class Judging:
             no_login=self._no_login(contact.target),
             login_at=login.target.where if login else "",
             ascii_only=self._is_ascii(),
+            authorities=self.seen.authorities,
             limited=contact.dial.address in self._limited(),
             spare=records.spare(contact.target, self.seen.discovery, every),
         )

@@ -27,5 +27,7 @@ class Seen:
     login: Contact | None = None
     outside: Lookup | None = None
     """What the name server said of a name that everybody knows, where it answered for none that was asked."""
+    authorities: tuple[str, ...] = ()
+    """Subjects of the authorities that the question trusts beside the system's."""
     shut_out: bool = False
     """Whether the login failed to begin: the server did not let us in once more."""

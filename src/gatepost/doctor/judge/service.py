@@ -33,6 +33,8 @@ class Circumstances:
     """Whether user name and password are ASCII."""
     limited: bool = False
     """Whether the address let us in at one time and not at another."""
+    authorities: tuple[str, ...] = ()
+    """Subjects of the authorities that are trusted beside the system's."""
     spare: bool = False
     """Whether another server that works is published for the same service."""
 
@@ -59,7 +61,7 @@ def _with_spare(finding: Finding, known: Circumstances) -> Finding:
 
 def _stages(contact: Contact, known: Circumstances, book: Book) -> Iterator[tuple[Stage, tuple[Finding, ...]]]:
     yield Stage.MODE, mode.judge(contact, book)
-    yield Stage.TLS, (*tls.judge(contact, book), *certificate.judge(contact, known.now, book))
+    yield Stage.TLS, (*tls.judge(contact, book), *certificate.judge(contact, known.now, book, known.authorities))
     yield Stage.GREETING, greeting.judge(contact, book)
     yield Stage.LOGIN, login.judge(contact, known.provider, book, ascii_only=known.ascii_only)
 

@@ -45,6 +45,14 @@ def certificate(der: bytes) -> Certificate:
             return Certificate(subject, "", (), "", 0, 0, "", 0, "", False, False, "", print_)
 
 
+def subjects_of(pem: bytes) -> tuple[str, ...]:
+    """The subjects of all certificates in PEM that can be read."""
+    try:
+        return tuple(_part(lambda one=one: _name(one.subject), "") for one in x509.load_pem_x509_certificates(pem))  # type: ignore[misc]
+    except _MALFORMED:
+        return ()
+
+
 def _read(read: x509.Certificate, fingerprint: str) -> Certificate:
     key, bits = _part(lambda: _key(read), ("", 0))
     constraints = _extension(read, x509.BasicConstraints)

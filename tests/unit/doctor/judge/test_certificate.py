@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gatepost.doctor.facts import Contact
+from gatepost.doctor.facts import Certificate, Contact
 from gatepost.doctor.judge.certificate import covers, judge
 from support.wire_facts import (
     BOOK,
@@ -74,8 +74,8 @@ SPECIMENS = {
     "too small to look at": (contact(handshake=failed_handshake("EE_KEY_TOO_SMALL")), [("C11", "warn")]),
     "refused, not seen": (contact(handshake=failed_handshake("UNEXPECTED_EOF")), []),
     "expires soon": (trusted(not_after=NOW + 5 * DAY), [("C12", "warn")]),
-    "another rule": (untrusted(code=79, message="invalid CA certificate"), [("C30", "fail")]),
-    "another rule, and expires soon": (untrusted(code=79, not_after=NOW + 5 * DAY), [("C12", "warn"), ("C30", "fail")]),
+    "another rule": (untrusted(code=44, message="invalid CA certificate"), [("C30", "fail")]),
+    "another rule, and expires soon": (untrusted(code=44, not_after=NOW + 5 * DAY), [("C12", "warn"), ("C30", "fail")]),
     "OpenSSL dislikes a name that covers": (untrusted(code=62), [("C30", "fail")]),
     "name that only OpenSSL knows to be right": (trusted(names=("m*.example.com",)), [("C0", "pass")]),
     "everything at once": (
@@ -149,3 +149,71 @@ def test_covers(name: str, host: str, expected: bool) -> None:
 def test_a_host_that_is_an_address() -> None:
     seen = replace(untrusted(code=64), target=target(host="192.0.2.1"))
     assert told(judge(seen, NOW, BOOK)) == [("C3", "fail")]
+
+
+BETWEEN = replace(LEAF, subject=LEAF.issuer, issuer="CN=Root", names=(), is_authority=True)
+ROOT = replace(BETWEEN, subject="CN=Root")
+GONE = {"not_before": NOW - 900 * DAY, "not_after": NOW - DAY}
+
+
+def above(*chain: Certificate, code: int = 0, **leaf: Any) -> Contact:
+    """A leaf and what was sent with it; refused with this code, if any."""
+    sent = (replace(LEAF, **leaf), *chain)
+    if not code:
+        return contact(handshake=replace(VERIFIED, chain=sent))
+    seen = untrusted(code=code, **leaf)
+    assert seen.unverified
+    return replace(seen, unverified=replace(seen.unverified, chain=sent))
+
+
+ABOVE = {
+    "expired intermediate": (above(replace(BETWEEN, **GONE), code=10), [("C17", "fail")]),
+    "intermediate of tomorrow": (above(replace(BETWEEN, not_before=NOW + DAY), code=9), [("C17", "fail")]),
+    "expired root is sent along": (above(BETWEEN, replace(ROOT, **GONE)), [("C17", "warn")]),
+    "root of this machine has expired": (above(BETWEEN, code=10), [("C17", "fail")]),
+    "leaf of tomorrow, intermediate of yesterday": (
+        above(replace(BETWEEN, **GONE), code=10, not_before=NOW + DAY),
+        [("C2", "fail"), ("C17", "fail")],
+    ),
+    "expired certificate that leads nowhere": (above(replace(ROOT, subject="CN=Junk", **GONE)), [("C0", "pass")]),
+    "chain in disorder": (above(ROOT, replace(BETWEEN, **GONE), code=10), [("C17", "fail")]),
+    "weak intermediate": (above(replace(BETWEEN, key="RSA 1024", key_bits=1024), code=67), [("C18", "fail")]),
+    "weak intermediate that we let pass": (above(replace(BETWEEN, signature="sha1")), [("C18", "warn")]),
+    "weak root is its own": (above(BETWEEN, replace(ROOT, signature="sha1")), [("C0", "pass")]),
+    "weak one that was not sent": (above(code=68), [("C18", "fail")]),
+    "weak signature of the leaf": (above(code=68, signature="sha1"), [("C11", "warn")]),
+    "no authority": (above(replace(BETWEEN, is_authority=False), code=79), [("C19", "fail")]),
+    "no authority, and unknown": (
+        above(replace(BETWEEN, is_authority=False), code=20),
+        [("C7", "fail"), ("C19", "fail")],
+    ),
+    "names that are not permitted": (above(code=47), [("C19", "fail")]),
+    "authority for other purposes": (above(BETWEEN, code=26), [("C19", "fail")]),
+    "no server name was sent": (
+        above(code=18, common_name="invalid2.invalid", subject="OU=No SNI provided"),
+        [("C20", "fail")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "expected"), ABOVE.values(), ids=ABOVE.keys())
+def test_faults_above_the_leaf(seen: Contact, expected: list[tuple[str, str]]) -> None:
+    assert told(judge(seen, NOW, BOOK)) == expected
+
+
+def test_who_is_at_fault_is_named() -> None:
+    (found,) = judge(above(replace(BETWEEN, **GONE), code=10), NOW, BOOK)
+    assert BETWEEN.subject in found.title
+    assert "valid until" in found.cause
+    (found,) = judge(above(replace(BETWEEN, is_authority=False), code=79), NOW, BOOK)
+    assert BETWEEN.subject in found.title
+
+
+@pytest.mark.parametrize(
+    ("authorities", "row"), [((), "C7"), (("CN=Zoo Root",), "C7"), (("CN=Corp Root CA,O=Corp Ltd",), "C6")]
+)
+def test_a_missing_link_below_an_authority_that_is_trusted(authorities: tuple[str, ...], row: str) -> None:
+    corp = {"issuer": "CN=Corp Issuing CA 1,O=Corp Ltd", "issuer_url": ""}
+    between = replace(BETWEEN, subject=corp["issuer"], issuer="CN=Corp Policy CA")
+    for seen in (untrusted(code=20, **corp), above(between, code=20, **corp)):
+        assert told(judge(seen, NOW, BOOK, authorities)) == [(row, "fail")]

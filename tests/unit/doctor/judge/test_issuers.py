@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatepost.doctor.judge.issuers import interceptor, is_public
+from gatepost.doctor.judge.issuers import interceptor, is_kin, is_public
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,26 @@ def test_who_stands_between_is_known_by_whole_words(issuer: str, product: str) -
 )
 def test_who_is_trusted_everywhere(issuer: str, public: bool) -> None:
     assert is_public(issuer) is public
+
+
+def test_kin_have_telling_words_in_common() -> None:
+    assert is_kin("CN=Corp Issuing CA 1", "CN=Corp Root CA")
+    assert is_kin("CN=Issuing 7,O=Example\\, Inc", "O=Example,CN=Root")
+    assert not is_kin("CN=Corp Root CA", "CN=Corp Root CA")
+    assert not is_kin("CN=Other Issuing CA", "CN=Corp Root CA")
+    assert not is_kin("CN=Intermediate Certificate Authority", "CN=Root Certificate Authority")
+
+
+@pytest.mark.parametrize(
+    ("issuer", "product"),
+    [
+        ("CN=Norton Web/Mail Shield Root,O=Norton Web/Mail Shield", "Norton"),
+        ("CN=Web/Mail Shield Root", "Avast"),
+        ("CN=Bitdefender Personal CA.Net-Defender,O=Bitdefender", "Bitdefender"),
+        ("CN=Kaspersky Anti-Virus Personal Root Certificate", "Kaspersky"),
+        ("CN=ESET SSL Filter CA", "ESET"),
+        ("CN=Panda Security SSL", "Panda"),
+    ],
+)
+def test_programs_that_open_the_encryption(issuer: str, product: str) -> None:
+    assert interceptor(issuer) == product
