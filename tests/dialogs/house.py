@@ -118,6 +118,11 @@ class StubDialog:
     peer: Peer
     said: list[bytes] = field(default_factory=list)
 
+    name = "somebody"
+
+    def give_up(self):
+        self.authenticator.house.given_up.append(self.mechanism)
+
     async def respond(self, data):
         if data is None:
             return Challenge(b"" if self.mechanism == "PLAIN" else b"User Name")
@@ -185,8 +190,11 @@ class StubTally:
     def leave(self, account_id):
         self.sessions -= 1
 
-    def refusal(self, address, now):
+    def refusal(self, address, now, login=""):
         return 60.0 if len(self.failed) >= self.most_failures else 0.0
+
+    def known(self, address, login, now):
+        return False
 
     def delay(self, address, login, now):
         return 0.0
@@ -271,6 +279,7 @@ class House:
         self.pauses = []
         self.traced = []
         self.login_failure = None
+        self.given_up = []
         self.store = HouseStore(lambda: self.now)
         self._plan = (account or {}, mail)
         self.tally = StubTally()

@@ -74,8 +74,11 @@ class ScriptedTally:
     def delay(self, address: str, login: str, now: float) -> float:
         return self.delays.get((address, login), 1 if address in self.refusals else 0)
 
-    def refusal(self, address: str, now: float) -> float:
+    def refusal(self, address: str, now: float, login: str = "") -> float:
         return self.refusals.get(address, 0)
+
+    def known(self, address: str, login: str, now: float) -> bool:
+        return (address, login) in self.successes
 
     def failure(self, address: str, login: str, secret_digest: bytes, now: float) -> None:
         self.failures.append((address, login, secret_digest))

@@ -171,7 +171,7 @@ class OpenTally:
     def disconnect(self, address: str) -> None:
         self.open.remove(address)
 
-    def refusal(self, address: str, now: float) -> float:
+    def refusal(self, address: str, now: float, login: str = "") -> float:
         return self.refused_for
 
 

@@ -116,7 +116,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     failure_delay: Annotated[
         Seconds, about("First delay after a wrong login; it doubles with each one, up to `failure_delay_most`.")
     ] = 1
-    failure_delay_most: Annotated[Seconds, about("Longest delay before a login is looked at.")] = 15
+    failure_delay_most: Annotated[Seconds, about("Longest delay before a login is looked at.")] = 5
 
 
 class Pop3(Struct, frozen=True, forbid_unknown_fields=True):

@@ -51,6 +51,13 @@ class Challenge(Struct, frozen=True):
 class Dialog(Protocol):
     """One running SASL exchange."""
 
+    @property
+    def name(self) -> str:
+        """Who wants to enter, as far as the client has said; safe to print."""
+
+    def give_up(self) -> None:
+        """The client ended the exchange before it came to a result, or broke its rules: that may count as a try."""
+
     async def respond(self, data: bytes | None) -> Challenge | Login:
         """Takes the client's message (None: it sent no initial response). Raises LoginFailedError, PeerError."""
 

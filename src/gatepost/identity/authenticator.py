@@ -107,6 +107,9 @@ class StoreAuthenticator:
         repeated = self._repeated(key, peer.address, login)
         if repeated is not None:
             return repeated
+        entry = await self._by_app_password(name, password, peer.address, login, scope, mechanism)
+        if entry is not None:
+            return self._welcome(entry.login, peer.address, login, self._clock())
         async with self._throttle.turn(peer.address, login):
             try:
                 entry = await self._look(name, password, peer, scope, mechanism, self._cache.get(key, self._clock()))
@@ -125,6 +128,20 @@ class StoreAuthenticator:
             return None
         return self._welcome(entry.login, address, login, now)
 
+    async def _by_app_password(
+        self, name: str, password: str, address: str, login: str, scope: Scope, mechanism: str
+    ) -> Entry | None:
+        """An app password opens the door also where others have to wait or are refused: nobody guesses 120 bits.
+
+        None: it opens nothing, or there is nothing to wait for.
+        """
+        if not passwords.canonical_app_password(password) or self._throttle.clear(address, login, self._clock()):
+            return None
+        entrant = await self._directory.look_up_some(name)
+        credential = passwords.find_app(password, entrant.credentials)
+        outcome = entrant.enter(credential, scope, mechanism, self._clock() + LIFETIME)
+        return outcome if isinstance(outcome, Entry) else None
+
     async def _look(
         self, name: str, password: str, peer: Peer, scope: Scope, mechanism: str, before: Entry | None
     ) -> Entry:
@@ -134,11 +151,11 @@ class StoreAuthenticator:
             again = entrant.enter(entrant.still(before.verifier), scope, mechanism, before.until)
             if isinstance(again, Entry):
                 return again
-        credential = await self._fitting(entrant, password, scope)
+        credential = await self._fitting(entrant, password, peer, scope)
         outcome = entrant.enter(credential, scope, mechanism, self._clock() + LIFETIME)
         return self._admitted(outcome, name, entrant.name.login, peer, _octets(password))
 
-    async def _fitting(self, entrant: Entrant, password: str, scope: Scope) -> Credential | None:
+    async def _fitting(self, entrant: Entrant, password: str, peer: Peer, scope: Scope) -> Credential | None:
         """The credential whose password this is. Only an app password that lets them in saves the argon2."""
         app = passwords.find_app(password, entrant.credentials)
         if app and not entrant.obstacle(app, scope):
@@ -147,10 +164,13 @@ class StoreAuthenticator:
             prepared = opaque_string(password)
         except InvalidValueError:
             prepared = ""
+        login = entrant.name.login
         try:
-            fits = await self._hasher.verify(entrant.argon2_hash, prepared)
+            known = self._throttle.known(peer.address, login)
+            fits = await self._hasher.verify(entrant.argon2_hash, prepared, known=known)
         except HasherBusyError as error:
-            raise LoginFailedError(BUSY, "busy", entrant.name.login, temporary=True) from error
+            self._throttle.failure(peer.address, login, _octets(password))  # who fills the queue is to be slowed down
+            raise LoginFailedError(BUSY, "busy", login, temporary=True) from error
         return entrant.main if fits else app
 
     def _admitted(self, outcome: Entry | str, typed: str, login: str, peer: Peer, wrong: bytes) -> Entry:
@@ -176,9 +196,16 @@ class StoreAuthenticator:
             text = "No account may act for another here: leave the authorization identity empty."
             raise LoginFailedError(text, "authzid", shown(username))
 
-    async def salt(self, username: str) -> bytes:
+    async def salt(self, username: str, peer: Peer) -> tuple[str, bytes]:
         """See `Door`."""
-        return await self._directory.salt(username)
+        name = await self._directory.name(username)
+        login = name.login if name else shown(username)
+        self._throttle.check(peer.address, login)
+        return login, await self._directory.salt(username)
+
+    def given_up(self, login: str, peer: Peer) -> None:
+        """See `Door`."""
+        self._throttle.failure(peer.address, login, b"")
 
     async def proof(self, need: NeedKeys, peer: Peer, scope: Scope, mechanism: str) -> tuple[Login, Say]:
         """See `Door`. Everything is read anew: the credential may have gone since the salt was told."""
@@ -189,7 +216,8 @@ class StoreAuthenticator:
             verified = need.answer([ScramKeys(each.stored_key, each.server_key) for each in verifiers])
             credential = entrant.credentials[verified.index] if verified else None
             outcome = entrant.enter(credential, scope, mechanism, until=0)
-            entry = self._admitted(outcome, need.username, entrant.name.login, peer, need.proof)
+            # A proof is another one each time: nothing of it could be compared.
+            entry = self._admitted(outcome, need.username, entrant.name.login, peer, b"")
             say = verified.say if verified else Say(b"")
             return self._welcome(entry.login, peer.address, entrant.name.login, self._clock()), say
 

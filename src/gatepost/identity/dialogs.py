@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, assert_never
 
-from gatepost.identity.api import Challenge, Login
+from gatepost.identity.api import Challenge, Login, LoginFailedError
+from gatepost.identity.names import shown
 from gatepost.model import Scope
 from gatepost.net.api import Peer
 from gatepost.sasl.steps import Finished, NeedIdentity, NeedKeys, NeedPassword, NeedSalt, Say, Server
@@ -22,8 +23,11 @@ class Door(Protocol):
     async def certificate(self, authzid: str, identity: str) -> Login:
         """The login of whom a verified certificate names."""
 
-    async def salt(self, username: str) -> bytes:
-        """Their SCRAM salt; a stranger has one too."""
+    async def salt(self, username: str, peer: Peer) -> tuple[str, bytes]:
+        """Their login, and their SCRAM salt; a stranger has one too."""
+
+    def given_up(self, login: str, peer: Peer) -> None:
+        """Whoever asked for this login's salt sent no proof: that is a try, too."""
 
     async def proof(self, need: NeedKeys, peer: Peer, scope: Scope, mechanism: str) -> tuple[Login, Say]:
         """The login that a SCRAM proof opens, and the server's signature for them."""
@@ -43,6 +47,19 @@ class SaslDialog:
         self._scope = scope
         self._identity = identity
         self._login: Login
+        self._asked = ""
+        """The login whose salt was told, until a proof came."""
+
+    @property
+    def name(self) -> str:
+        """See `api.Dialog`."""
+        return self._asked or shown(self._exchange.username or self._identity)
+
+    def give_up(self) -> None:
+        """See `api.Dialog`."""
+        login, self._asked = self._asked, ""
+        if login:
+            self._door.given_up(login, self._peer)
 
     async def respond(self, data: bytes | None) -> Challenge | Login:
         """See `api.Dialog`; the PeerError is a `sasl.steps.SaslError`."""
@@ -57,11 +74,21 @@ class SaslDialog:
                 return await self._door.certificate(authzid, self._identity)
             case NeedSalt(authzid, username, answer):
                 await self._door.same(authzid, username)
-                return Challenge(answer(await self._door.salt(username)).data)
+                self._asked, salt = await self._door.salt(username, self._peer)
+                return Challenge(answer(salt).data)
             case NeedKeys():
-                self._login, say = await self._door.proof(step, self._peer, self._scope, self._mechanism)
-                return Challenge(say.data)
+                return await self._prove(step)
             case Finished():
                 return self._login
             case _:
                 assert_never(step)
+
+    async def _prove(self, need: NeedKeys) -> Challenge:
+        """Who goes away meanwhile has sent no proof."""
+        try:
+            self._login, say = await self._door.proof(need, self._peer, self._scope, self._mechanism)
+        except LoginFailedError:
+            self._asked = ""
+            raise
+        self._asked = ""
+        return Challenge(say.data)

@@ -1,4 +1,7 @@
-"""argon2 off the event loop, with a bound: whoever floods us with logins fills a queue, not the machine."""
+"""argon2 off the event loop, with a bound: whoever floods us with logins fills a queue, not the machine.
+
+Who logged in of late from where they are has a queue of their own, which goes first: strangers' guesses fill theirs.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ import contextlib
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from gatepost.errors import DomainError
@@ -26,6 +32,13 @@ class HasherBusyError(DomainError):
     """Too many passwords are being verified now."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    hashed: str
+    password: str = field(repr=False)
+    answer: Future[bool]
+
+
 class Hasher:
     """A pool of threads for one worker process; begins with its first use, so it survives a fork before that."""
 
@@ -36,33 +49,54 @@ class Hasher:
         verify: Callable[[str, str], bool] = argon2_fits,
     ) -> None:
         """`threads`: 0 means one for each core; with several workers divide the cores among them.
-        `queue`: how many may wait or run at once; 0 means `QUEUE_PER_THREAD` for each thread.
+        `queue`: how many of either sort may wait or run at once; 0 means `QUEUE_PER_THREAD` for each thread.
         """
         count = threads or os.cpu_count() or 1
         self._bound = queue or count * QUEUE_PER_THREAD
         self._verify = verify
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="hasher", initializer=_be_nice)
-        self._pending = 0
+        self._pending = {True: 0, False: 0}
+        """Of the known ones, and of strangers."""
+        self._waiting: dict[bool, deque[_Work]] = {True: deque(), False: deque()}
         self._lock = threading.Lock()
 
-    async def verify(self, hashed: str, password: str) -> bool:
-        """Whether the argon2 hash is this password's. Raises HasherBusyError at once when the queue is full."""
-        with self._lock:
-            if self._pending >= self._bound:
-                raise HasherBusyError("too many logins at once, try again in a minute")
-            self._pending += 1
-        work = self._pool.submit(self._verify, hashed, password)
-        work.add_done_callback(self._done)
-        return await asyncio.wrap_future(work)
+    async def verify(self, hashed: str, password: str, *, known: bool = False) -> bool:
+        """Whether the argon2 hash is this password's. Raises HasherBusyError at once when the queue is full.
 
-    def _done(self, _: Future[bool]) -> None:
-        """Called by the thread, so that work counts to its end, though the session that asked for it be gone."""
+        `known`: this login succeeded of late from where it comes from.
+        """
+        work = _Work(hashed, password, Future())
         with self._lock:
-            self._pending -= 1
+            if self._pending[known] >= self._bound:
+                raise HasherBusyError("too many logins at once, try again in a minute")
+            self._pending[known] += 1
+            self._waiting[known].append(work)
+        work.answer.add_done_callback(partial(self._done, known))
+        self._pool.submit(self._next)
+        return await asyncio.wrap_future(work.answer)
+
+    def _next(self) -> None:
+        """In a thread."""
+        with self._lock:
+            work = self._waiting[bool(self._waiting[True])].popleft()
+        if not work.answer.set_running_or_notify_cancel():
+            return
+        try:
+            work.answer.set_result(self._verify(work.hashed, work.password))
+        except BaseException as error:  # noqa: BLE001 -- it belongs to whoever waits
+            work.answer.set_exception(error)
+
+    def _done(self, known: bool, _: Future[bool]) -> None:
+        """Once it has begun, work counts to its end, though the session that asked for it be gone."""
+        with self._lock:
+            self._pending[known] -= 1
 
     def close(self) -> None:
         """Ends the threads once their present work is done; what waits is dropped. Idempotent."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for waiting in self._waiting.values():
+            while waiting:
+                waiting.popleft().answer.cancel()
 
 
 def _be_nice() -> None:

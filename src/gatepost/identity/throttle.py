@@ -1,4 +1,7 @@
-"""Makes guessing slow: waits before a login is looked at, and takes the attempts on one login one at a time."""
+"""Makes guessing slow: waits before a login is looked at, and takes the attempts on one login one at a time.
+
+The rules in one table: docs/operations.md, "Failed logins".
+"""
 
 from __future__ import annotations
 
@@ -47,12 +50,11 @@ class Throttle:
         self._turns: dict[tuple[str, str], _Turn] = {}
 
     def clear(self, address: str, login: str, now: float) -> bool:
-        """Whether a login may be looked at right now: no delay, and nobody in line before it.
+        """Whether a login may be looked at right now: no delay, not refused, and nobody in line before it.
 
         Without the latter, a hundred guesses sent at once would all be looked at before the first one counts.
-        Refusals are left to `turn`: an address that is refused was let in before its failures, which also delay it.
         """
-        if self._tally.delay(address, login, now) > 0:
+        if self._tally.delay(address, login, now) > 0 or self._tally.refusal(address, now, login) > 0:
             return False
         return not self._turns or (counted_as(address), login) not in self._turns
 
@@ -80,21 +82,31 @@ class Throttle:
                 del self._turns[key]
 
     async def _wait(self, address: str, login: str) -> None:
-        now = self._clock()
-        refused = self._tally.refusal(address, now)
+        self.check(address, login)
+        delay = self._tally.delay(address, login, self._clock())
+        if delay > 0:
+            await self._sleep(delay)
+
+    def check(self, address: str, login: str) -> None:
+        """Raises LoginFailedError (temporary) if this login is refused from this address for now."""
+        refused = self._tally.refusal(address, self._clock(), login)
         if refused > 0:
             minutes = int(refused // 60) + 1
             text = f"Too many failed logins from your IP address; try again in {minutes} min."
             raise LoginFailedError(text, "refused", login, temporary=True)
-        delay = self._tally.delay(address, login, now)
-        if delay > 0:
-            await self._sleep(delay)
+
+    def known(self, address: str, login: str) -> bool:
+        """See `Tally`."""
+        return self._tally.known(address, login, self._clock())
 
     def success(self, address: str, login: str, now: float) -> None:
         self._tally.success(address, login, now)
 
     def failure(self, address: str, login: str, wrong: bytes) -> None:
-        """`wrong`: the secret, or whatever of it there is; the same one again counts once."""
+        """`wrong`: the secret; the same one again counts once. Empty: nothing is known that could be compared."""
+        if not wrong:
+            self._tally.failure(address, login, b"", self._clock())
+            return
         data = login.encode() + b"\0" + wrong
         digest = hashlib.blake2b(data, key=self._key, digest_size=16).digest()
         self._tally.failure(address, login, digest, self._clock())

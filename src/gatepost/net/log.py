@@ -33,12 +33,17 @@ def _quoted_text(text: str) -> str:
     return '"' + printable(text.replace("\\", r"\\").replace('"', r"\"")) + '"'
 
 
+def _quoted_list(texts: tuple[str, ...]) -> str:
+    return ",".join(map(_quoted_text, texts))
+
+
 def _quoted_other(value: object) -> str:
     return _quoted_text(str(value))
 
 
 _FORMS: Final[dict[type[Any], Callable[[Any], str]]] = {
     str: _quoted_text,
+    tuple: _quoted_list,
     float: "{:.3f}".format,
     bool: lambda value: "yes" if value else "no",
 }
@@ -74,7 +79,7 @@ class Log:
 
     def connection(self, record: Mapping[str, object]) -> None:
         """The line about a connection that has ended: the driver's record in its order, without what is empty."""
-        fields = {key: value for key, value in record.items() if value != "" and value is not None}
+        fields = {key: value for key, value in record.items() if value not in ("", None, ())}
         self._line(str(fields.pop("service")), fields)
 
     def event(self, text: str, **fields: object) -> None:

@@ -1,9 +1,10 @@
 """A table of counters in memory that all processes share, of fixed size: made before the fork, gone with the server.
 
 Sixteen slots make a bucket; a key's hash chooses its bucket, and the longest idle record of a bucket gives way to
-a new one. Nobody outside knows the hash key, so nobody can aim at a bucket. Each bucket has its own lock, a byte
-range of an unlinked file: one system call to take it, one to give it back, and the kernel does so for a process
-that dies. Threads of one process are not kept apart: call from one thread only.
+a new one; those that are worth more go last, so that a flood of strangers drives out strangers. Nobody outside knows
+the hash key, so nobody can aim at a bucket. Each bucket has its own lock, a byte range of an unlinked file: one system
+call to take it, one to give it back, and the kernel does so for a process that dies. Threads of one process are not
+kept apart: call from one thread only.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ SLOTS: Final = 65_536
 WAYS: Final = 16
 """Slots of a bucket: one slice of memory to look through."""
 
-TOUCHED, BUSY, SINCE, COUNT, KIND, GOOD, EXTRA, MARKS = range(8)
-"""Words of a record: when last used, uses in progress, start of the window, count in it, what it is of, last success,
-one more number, and from MARKS on a ring of `MARKS_KEPT` numbers. Times are floats, the rest unsigned integers.
+TOUCHED, BUSY, SINCE, COUNT, ALIKE, KIND, KEPT, GOOD, EXTRA, MARKS = range(10)
+"""Words of a record: when last used, uses in progress, start of the window, count in it, how many of these cannot be
+told apart, what it is of, until when it is worth more than others, last success, one more number, and from MARKS on a
+ring of `MARKS_KEPT` numbers. Times are floats, the rest unsigned integers.
 A record that does without the last ones may keep a label there, which says in words whom it counts."""
 MARKS_KEPT: Final = 4
 _COLUMNS: Final = MARKS + MARKS_KEPT
@@ -105,22 +107,26 @@ class SharedTable:
         """The key's record, made if need be; None if every record of its bucket is in use."""
         record = self.find(key)
         if record is None:
-            record = self._replace(key)
+            record = self._replace(key, now)
         if record is not None:
             self.floats[record + TOUCHED] = now
         return record
 
-    def _replace(self, key: int) -> Record | None:
+    def _replace(self, key: int, now: float) -> Record | None:
         first = key % (SLOTS // WAYS) * WAYS
         idle = [slot for slot in range(first, first + WAYS) if not self.ints[slot * self._size + BUSY]]
         if not idle:
             return None
-        slot = min(idle, key=lambda slot: self.floats[slot * self._size + TOUCHED])  # 0.0 if it was never used
+        slot = min(idle, key=lambda slot: self._worth(slot * self._size, now))
         record = slot * self._size
         for word in range(record, record + self._size):
             self.ints[word] = 0
         self._keys[slot] = key
         return record
+
+    def _worth(self, record: Record, now: float) -> tuple[bool, float]:
+        """The least of a bucket gives way: one that was never used, which has only zeros, before all others."""
+        return self.floats[record + KEPT] > now, self.floats[record + TOUCHED]
 
     def label(self, record: Record, kind: int, text: str, first: int) -> None:
         """Says of what the record is, in the words from `first` on; what is too long is cut."""

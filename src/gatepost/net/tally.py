@@ -11,9 +11,10 @@ class Limited(Struct, frozen=True):
     """Somebody whom the limits hold up at this moment."""
 
     kind: str
-    """`address`, `login` or `account`."""
+    """`address`, `site`, `login` or `account`."""
     who: str
-    """An IPv4 address or IPv6 /64; a login as it was typed, at most 48 octets of it; the number of an account."""
+    """An IPv4 address or IPv6 /64; an IPv6 /48 (a site); a login as it was typed, at most 48 octets of it; the number
+    of an account."""
     failures: int
     """Failed logins that are remembered."""
     delay: float
@@ -21,7 +22,7 @@ class Limited(Struct, frozen=True):
     until: float
     """When its failures are forgotten, in the clock of the one who says so; 0: there are none."""
     refused: bool
-    """It may not log in before `until`."""
+    """It may not log in before `until`, but for those who did so of late from there."""
     connections: int
     """Open now (of an account: sessions)."""
     full: bool
@@ -31,8 +32,9 @@ class Limited(Struct, frozen=True):
 class Tally(Protocol):
     """Every method is a few microseconds, touches no disk and never waits. `now` is `time.monotonic()`.
 
-    An address counts as itself (IPv4) or as its /64 (IPv6). Addresses on the allow-list are never counted,
-    delayed or refused.
+    An address counts as itself (IPv4) or as its /64 (IPv6), and there as its /48 too. Addresses on the allow-list are
+    never counted, delayed or refused. A login and an address are *known* together while that login succeeded from there
+    of late; what others do there, or elsewhere with that login, does not hold it up. See docs/operations.md.
     """
 
     def connect(self, address: str) -> bool:
@@ -47,14 +49,24 @@ class Tally(Protocol):
     def leave(self, account_id: int) -> None:
         """Takes it back."""
 
-    def refusal(self, address: str, now: float) -> float:
-        """Seconds for which this address is still refused because of failed logins; 0 if it is welcome."""
+    def refusal(self, address: str, now: float, login: str = "") -> float:
+        """Seconds for which this login is still refused from this address because of failed ones; 0 if it may try.
+
+        Without a login: for which the address need not even connect, because nobody known is there.
+        """
+
+    def known(self, address: str, login: str, now: float) -> bool:
+        """Whether this login succeeded from this address of late."""
 
     def delay(self, address: str, login: str, now: float) -> float:
         """Seconds that a login must wait before it is looked at, because of earlier failures."""
 
     def failure(self, address: str, login: str, secret_digest: bytes, now: float) -> None:
-        """Notes a failed login. The same wrong secret again for the same login counts once."""
+        """Notes a failed login. The same wrong secret again for the same login counts once.
+
+        An empty digest: the secret cannot be compared with others (SCRAM). Then each counts for the two together, and
+        four for one everywhere else.
+        """
 
     def success(self, address: str, login: str, now: float) -> None:
         """Forgets the failures of this login from this address; not the address's failures for other logins."""

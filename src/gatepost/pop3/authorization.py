@@ -101,8 +101,20 @@ class Authorization(Stage):
         return await self._attempt(self._dialog.respond(event.data))
 
     def abort(self, _: commands.Abort) -> None:
-        self._forget()
+        self._break_off("the client gave up")
         raise RefusedError(texts.AUTH_GIVEN_UP)
+
+    def leave(self) -> None:
+        """See `Stage`."""
+        if self._dialog is not None:
+            self._break_off("the client went away during the exchange")
+
+    def _break_off(self, reason: str) -> None:
+        """A failure of the client's side, which is counted."""
+        if self._dialog is not None:
+            self._talk.record.denied(self._dialog.name, reason)
+            self._dialog.give_up()
+        self._forget()
 
     def _must_be_private(self) -> None:
         if not self._talk.may_log_in:
@@ -121,7 +133,11 @@ class Authorization(Stage):
             self._forget()
             self._denied(failed, name)
             return None
-        except (DomainError, PeerError):
+        except PeerError as error:
+            self._break_off(str(error))
+            raise
+        except DomainError as error:
+            self._talk.record.denied(self._dialog.name if self._dialog else self._name, str(error))
             self._forget()
             raise
         if isinstance(answer, Challenge):
@@ -132,8 +148,8 @@ class Authorization(Stage):
 
     def _denied(self, failed: LoginFailedError, name: str) -> None:
         talk, context = self._talk, self._talk.context
-        talk.record.tried, talk.record.reason = name, failed.reason
-        wait = context.tally.refusal(talk.peer.address, context.clock())
+        talk.record.denied(name, failed.reason)
+        wait = context.tally.refusal(talk.peer.address, context.clock(), name)
         if wait > 0:
             talk.record.ended("refused")
             talk.machine.close(talk.voice.err(texts.ADDRESS_REFUSED, ceil(wait)))

@@ -19,6 +19,7 @@ from gatepost.pop3.shelf import Shelf
 from gatepost.pop3.surrogates import Surrogates
 from gatepost.ports import BY_NAME, TlsMode
 from gatepost.store.api import MaildropLocks, Store
+from gatepost.text import printable
 
 TraceSink = Callable[[Peer, str, str], None]
 """Sees the dialog: the peer, the login (empty before it), and a line that begins with `C: ` or `S: `."""
@@ -66,21 +67,45 @@ class _NotOpen:
 NOT_OPEN: Final = _NotOpen()
 
 
+MOST_FAILED: Final = 10
+"""Different failed logins of one connection that its log line names: a connection ends after as many mistakes."""
+LONGEST_FAILED: Final = 64
+"""Characters of a name there."""
+OTHERS: Final = ("others", "")
+
+
 class Record:
     """The facts of one session for its log line."""
 
-    __slots__ = ("deleted", "login", "mechanism", "outcome", "reason", "retrieved", "top", "tried")
+    __slots__ = ("deleted", "failed", "login", "mechanism", "outcome", "reason", "retrieved", "top", "tried")
 
     def __init__(self) -> None:
         self.login: Login | None = None
         self.tried = ""
         """The name of the last login that failed, as the client wrote it."""
+        self.failed: dict[tuple[str, str], int] = {}
+        """How often a login failed, by name and reason."""
         self.mechanism = ""
         self.retrieved = 0
         self.top = 0
         self.deleted = 0
         self.outcome = "lost"
         self.reason = ""
+
+    def denied(self, name: str, reason: str) -> None:
+        """Notes a login that failed, or an exchange that broke off. `name`: as far as it is known."""
+        self.tried, self.reason = name, reason
+        key = (name, reason) if len(self.failed) < MOST_FAILED or (name, reason) in self.failed else OTHERS
+        self.failed[key] = self.failed.get(key, 0) + 1
+
+    def _failures(self) -> tuple[str, ...]:
+        """All that failed, unless the last name and reason say it already."""
+        if self.login is None and sum(self.failed.values()) < 2:
+            return ()
+        return tuple(
+            f"{printable(name, LONGEST_FAILED) or '?'}: {reason}" + (f" ({times} times)" if times > 1 else "")
+            for (name, reason), times in self.failed.items()
+        )
 
     def ended(self, outcome: str, reason: str = "") -> None:
         """Notes how the session came to its end; without a reason the last failed login stays the reason."""
@@ -94,6 +119,7 @@ class Record:
             "user": login.account.login if login else self.tried,
             "mechanism": login.mechanism if login else self.mechanism,
             "credential": login.credential if login else "",
+            "failed": self._failures(),
             "folder": login.folder if login else "",
             "retrieved": self.retrieved,
             "top": self.top,

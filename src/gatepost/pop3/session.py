@@ -17,7 +17,6 @@ from gatepost.pop3.authorization import Authorization
 from gatepost.pop3.context import NOT_OPEN, Context, Record, Talk, TraceSink
 from gatepost.pop3.machine import CLOSED, EXCHANGE, SECURING, TRANSACTION, Event, Machine, Shown
 from gatepost.pop3.stage import Stage, Waiting
-from gatepost.pop3.transaction import Transaction
 
 log: Final = logging.getLogger("gatepost.pop3")
 
@@ -176,6 +175,5 @@ class Pop3Session:
 
     def closed(self, reason: str) -> Mapping[str, object]:
         """Without QUIT nothing was deleted (RFC 1939 §6)."""
-        if isinstance(self._stage, Transaction):
-            self._stage.leave()
+        self._stage.leave()
         return self._record.fields(self._machine.sent, reason)

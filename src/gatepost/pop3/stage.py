@@ -28,6 +28,9 @@ class Stage:
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
 
+    def leave(self) -> None:
+        """The connection is gone, at whatever point: gives back what is held. Idempotent."""
+
     async def _send_capabilities(self, account: Account | None) -> None:
         talk, context = self._talk, self._talk.context
         known = await context.policies.strictest()

@@ -74,7 +74,7 @@ class Transaction(Stage):
         self._lease = lease
 
     def leave(self) -> None:
-        """Gives back the maildrop; deletes nothing. Idempotent."""
+        """See `Stage`. Gives back the maildrop; deletes nothing."""
         self._lease.give_back()
 
     # -- Small commands

@@ -16,10 +16,11 @@ PASSWORD_PROMPT: Final = b"Password:"
 class PlainServer:
     """One message: `authzid NUL authcid NUL password` (RFC 4616 §2)."""
 
-    __slots__ = ("_over",)
+    __slots__ = ("_over", "username")
 
     def __init__(self) -> None:
         self._over = False
+        self.username = ""
 
     def step(self, data: bytes | None) -> Say | NeedPassword:
         """See `steps.Server`."""
@@ -30,18 +31,18 @@ class PlainServer:
         parts = decode(data).split("\0")
         if len(parts) != 3:
             raise SaslError("a PLAIN message is: identity to act as, NUL, user name, NUL, password")
-        authzid, username, password = parts
-        return NeedPassword(checked_authzid(authzid), checked_name(username), checked_password(password))
+        authzid, self.username, password = parts
+        return NeedPassword(checked_authzid(authzid), checked_name(self.username), checked_password(password))
 
 
 class LoginServer:
     """Asks for the name, then for the password; an initial response is the name."""
 
-    __slots__ = ("_over", "_username")
+    __slots__ = ("_over", "username")
 
     def __init__(self) -> None:
         self._over = False
-        self._username = ""
+        self.username = ""
 
     def step(self, data: bytes | None) -> Say | NeedPassword:
         """See `steps.Server`."""
@@ -49,20 +50,21 @@ class LoginServer:
         if data is None:
             return Say(USERNAME_PROMPT)
         text = decode(data)
-        if not self._username:
-            self._username = checked_name(text)
+        if not self.username:
+            self.username = checked_name(text)
             return Say(PASSWORD_PROMPT)
         self._over = True
-        return NeedPassword("", self._username, checked_password(text))
+        return NeedPassword("", self.username, checked_password(text))
 
 
 class ExternalServer:
     """One message: the identity to act as, or nothing (RFC 4422 Appendix A.1)."""
 
-    __slots__ = ("_over",)
+    __slots__ = ("_over", "username")
 
     def __init__(self) -> None:
         self._over = False
+        self.username = ""
 
     def step(self, data: bytes | None) -> Say | NeedIdentity:
         """See `steps.Server`."""

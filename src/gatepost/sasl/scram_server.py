@@ -16,7 +16,17 @@ from gatepost.sasl.steps import Finished, NeedKeys, NeedSalt, SaslError, Say, Sc
 class ScramServer:
     """Client-first → `NeedSalt` → client-final → `NeedKeys` → empty message → `Finished`."""
 
-    __slots__ = ("_bindings", "_expect", "_final", "_first", "_iterations", "_nonce", "_plus", "_server_first")
+    __slots__ = (
+        "_bindings",
+        "_expect",
+        "_final",
+        "_first",
+        "_iterations",
+        "_nonce",
+        "_plus",
+        "_server_first",
+        "username",
+    )
 
     def __init__(
         self, nonce: str, bindings: Mapping[str, bytes], *, plus: bool, iterations: int = scram.SCRAM_ITERATIONS
@@ -36,6 +46,7 @@ class ScramServer:
         self._first: ClientFirst
         self._final: ClientFinal
         self._server_first = ""
+        self.username = ""
 
     def step(self, data: bytes | None) -> Step:
         """See `steps.Server`."""
@@ -49,6 +60,7 @@ class ScramServer:
             self._expect = self._client_first
             return Say(b"")
         first = scram.parse_client_first(decode(data))
+        self.username = first.username
         self._check_flag(first)
         self._first = first
         return NeedSalt(first.authzid, first.username, self._salt)

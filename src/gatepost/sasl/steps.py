@@ -96,6 +96,9 @@ Step: TypeAlias = Say | NeedPassword | NeedIdentity | NeedSalt | NeedKeys | Fini
 class Server(Protocol):
     """The server's side of one exchange. Make a new one for each attempt."""
 
+    username: str
+    """As the client wrote it, from when it did; for a log, also if the exchange fails later."""
+
     def step(self, data: bytes | None) -> Step:
         """Takes the client's message; None, at the beginning only, when it sent no initial response.
 

@@ -363,7 +363,7 @@ def test_a_flood_meets_a_bounded_queue_and_cached_logins_go_on() -> None:
         flood = [asyncio.create_task(attempt(door, f"user{n}", "x")) for n in range(2)]
         for _ in range(20):
             await asyncio.sleep(0)
-        assert door.hasher._pending == 2
+        assert door.hasher._pending == {True: 0, False: 2}
         with pytest.raises(LoginFailedError) as caught:
             await attempt(door, "user3", "x")
         assert (caught.value.reason, caught.value.temporary) == ("busy", True)
@@ -373,8 +373,55 @@ def test_a_flood_meets_a_bounded_queue_and_cached_logins_go_on() -> None:
         await asyncio.gather(*flood, return_exceptions=True)
 
     asyncio.run(run())
-    assert len(door.tally.failures) == 2
+    assert sorted(login for _, login, _ in door.tally.failures) == [f"user{n}@example.com" for n in (0, 1, 3)]
     door.hasher.close()
+
+
+def test_who_was_here_of_late_has_a_place_in_a_full_queue() -> None:
+    """Their password is no longer remembered here; guesses of strangers fill the queue."""
+    door = Door(queue=1)
+    enters(door, ALICE, PASSWORD)
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(_hashed: str, password: str) -> bool:
+        begun.set()
+        return gate.wait(10) and password == PASSWORD
+
+    door.hasher._verify = slow
+    door.now += LIFETIME
+
+    async def run() -> None:
+        flood = asyncio.create_task(attempt(door, "stranger", "x"))
+        await asyncio.to_thread(begun.wait, 10)
+        for name in ("stranger2", "bob"):
+            with pytest.raises(LoginFailedError, match="Too many logins"):
+                await attempt(door, name, "x")
+        alice = asyncio.create_task(attempt(door, ALICE, PASSWORD))
+        await asyncio.sleep(0)
+        gate.set()
+        assert isinstance(await alice, Login)
+        await asyncio.gather(flood, return_exceptions=True)
+
+    asyncio.run(run())
+    door.hasher.close()
+
+
+@pytest.mark.parametrize("name", [ALICE, "bob"])
+def test_an_app_password_opens_where_others_wait_or_are_refused(door: Door, name: str) -> None:
+    right = APP if name == ALICE else POP3_ONLY
+    login = f"{name.partition('@')[0]}@example.com"
+    door.tally.refusals["192.0.2.1"] = 300
+    assert enters(door, name, right).credential == right
+    assert fails(attempt(door, name, passwords.generate_app_password())).reason == "refused"
+    assert fails(attempt(door, name, PASSWORD)).reason == "refused"
+    door.tally.refusals.clear()
+    door.tally.delays["192.0.2.1", login] = 4
+    assert enters(door, name, right).credential == right
+    assert not door.slept
+    assert fails(attempt(door, "carol", APP)).reason == "disabled"
+    door.tally.delays["192.0.2.1", login] = 4
+    fails(attempt(door, name, IMAP_ONLY))
+    assert door.slept == [4]
 
 
 def test_who_leaves_before_the_answer_has_guessed(door: Door) -> None:

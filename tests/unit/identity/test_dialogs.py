@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -268,3 +270,63 @@ def test_abandoned_and_broken_exchanges_leave_nothing_behind(door: Door) -> None
     assert (throttle._present, throttle._turns) == (0, {})
     assert not door.tally.failures
     assert asyncio.run(talk(door, "PLAIN", client("PLAIN", "alice", PASSWORD)))
+
+
+def begin(door: Door, first: bytes = b"n,,n=alice,r=abc", mechanism: str = "SCRAM-SHA-256") -> Any:
+    async def run() -> Any:
+        dialog = door.authenticator.start(mechanism, PEER, TLS, Scope.POP3)
+        with suppress(SaslError):
+            await dialog.respond(first)
+        return dialog
+
+    return asyncio.run(run())
+
+
+def test_a_challenge_that_is_never_answered_is_a_try(door: Door) -> None:
+    dialog = begin(door)
+    assert dialog.name == "alice@example.com"
+    for _ in range(2):
+        dialog.give_up()
+    assert door.tally.failures == [("192.0.2.1", "alice@example.com", b"")]
+
+
+def test_an_exchange_counts_once(door: Door) -> None:
+    for password in (PASSWORD, "wrong"):
+
+        async def run(password: str = password) -> None:
+            dialog = door.authenticator.start("SCRAM-SHA-256", PEER, TLS, Scope.POP3)
+            me = client("SCRAM-SHA-256", "alice", password)
+            answer = await dialog.respond(me.step(None))
+            assert isinstance(answer, Challenge)
+            with suppress(LoginFailedError):
+                await dialog.respond(me.step(answer.data))
+            dialog.give_up()
+
+        asyncio.run(run())
+    assert door.tally.failures == [("192.0.2.1", "alice@example.com", b"")]
+
+
+def test_who_is_refused_gets_no_challenge(door: Door) -> None:
+    door.tally.refusals["192.0.2.1"] = 60
+    with pytest.raises(LoginFailedError) as caught:
+        begin(door)
+    assert (caught.value.reason, caught.value.login) == ("refused", "alice@example.com")
+    assert door.directory.reads == 0
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "first", "name"),
+    [
+        ("SCRAM-SHA-256", b"p=tls-unique,,n=eve,r=abc", "eve"),
+        ("SCRAM-SHA-256", b"nonsense", ""),
+        ("PLAIN", b"\0eve\x1b\0" + b"x" * 2000, "eve\\x1b"),
+        ("LOGIN", b"eve", "eve"),
+        ("EXTERNAL", b"x" * 5000, ""),
+    ],
+)
+def test_the_name_is_told_as_far_as_it_is_known(door: Door, mechanism: str, first: bytes, name: str) -> None:
+    door.authenticator.mechanisms = lambda _: (mechanism,)  # type: ignore[method-assign]
+    dialog = begin(door, first, mechanism)
+    dialog.give_up()
+    assert dialog.name == name
+    assert not door.tally.failures

@@ -62,10 +62,62 @@ def test_work_that_nobody_waits_for_still_counts() -> None:
         running.cancel()
         waiting.cancel()
         await asyncio.gather(running, waiting, return_exceptions=True)
-        assert hasher._pending == 1
+        assert hasher._pending == {True: 0, False: 1}
         gate.set()
         assert await hasher.verify("", "next")
         hasher.close()
+
+    asyncio.run(run())
+
+
+def test_the_known_have_a_queue_of_their_own_which_goes_first() -> None:
+    begun, gate, done = threading.Event(), threading.Event(), []
+
+    def slow(hashed: str, password: str) -> bool:
+        begun.set()
+        assert gate.wait(10)
+        done.append(password)
+        return True
+
+    async def run() -> None:
+        hasher = Hasher(threads=1, queue=2, verify=slow)
+        waiting = [asyncio.create_task(hasher.verify("", f"stranger {n}")) for n in range(2)]
+        await asyncio.to_thread(begun.wait, 10)
+        with pytest.raises(HasherBusyError):
+            await hasher.verify("", "stranger 3")
+        waiting += [asyncio.create_task(hasher.verify("", f"known {n}", known=True)) for n in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(HasherBusyError):
+            await hasher.verify("", "known 3", known=True)
+        gate.set()
+        await asyncio.gather(*waiting)
+        hasher.close()
+
+    asyncio.run(run())
+    assert done == ["stranger 0", "known 0", "known 1", "stranger 1"]
+
+
+def test_an_error_is_told_and_what_waits_at_the_end_is_dropped() -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def broken(hashed: str, password: str) -> bool:
+        begun.set()
+        gate.wait(10)
+        raise MemoryError(password)
+
+    async def run() -> None:
+        hasher = Hasher(threads=1, queue=2, verify=broken)
+        running = asyncio.create_task(hasher.verify("", "running"))
+        await asyncio.to_thread(begun.wait, 10)
+        waiting = asyncio.create_task(hasher.verify("", "waiting"))
+        await asyncio.sleep(0)
+        hasher.close()
+        gate.set()
+        with pytest.raises(MemoryError):
+            await running
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert hasher._pending == {True: 0, False: 0}
 
     asyncio.run(run())
 

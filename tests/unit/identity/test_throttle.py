@@ -23,7 +23,8 @@ def test_a_login_without_a_past_is_clear() -> None:
 
 def test_delay_refusal_and_a_line_are_not_clear() -> None:
     assert not make(ScriptedTally(delays={("192.0.2.1", "alice"): 1})).clear("192.0.2.1", "alice", NOW)
-    assert not make(ScriptedTally(refusals={"192.0.2.1": 60})).clear("192.0.2.1", "alice", NOW)
+    refused = ScriptedTally(delays={("192.0.2.1", "alice"): 0}, refusals={"192.0.2.1": 60})
+    assert not make(refused).clear("192.0.2.1", "alice", NOW)
 
     async def run() -> None:
         throttle = make(ScriptedTally())
@@ -106,6 +107,18 @@ def test_digests_tell_secrets_and_logins_apart_and_are_the_same_in_every_worker(
     assert digests[:3] == digests[3:]
     assert len(set(digests)) == 3
     assert b"one" not in b"".join(digests)
+
+
+def test_what_cannot_be_compared_has_no_digest() -> None:
+    tally = ScriptedTally()
+    make(tally).failure("192.0.2.1", "alice", b"")
+    assert tally.failures == [("192.0.2.1", "alice", b"")]
+
+
+def test_who_is_known_is_the_tallys_word() -> None:
+    throttle = make(ScriptedTally(successes=[("192.0.2.1", "alice")]))
+    assert throttle.known("192.0.2.1", "alice")
+    assert not throttle.known("192.0.2.1", "bob")
 
 
 def test_success_is_told() -> None:

@@ -133,3 +133,13 @@ def test_what_libraries_log_comes_into_the_same_log() -> None:
     assert lines[0] == b"gatepost: the disk\\nis slow level=warning by=gatepost.store\n"
     assert lines[1].startswith(b"gatepost: a task failed level=error by=asyncio")
     assert any(line.startswith(b"gatepost: ZeroDivisionError: oops") for line in lines)
+
+
+def test_a_list_is_quoted_item_by_item() -> None:
+    lines: list[bytes] = []
+    record = {"service": "pop3s", "failed": ('a", b="c', "d e", "f"), "none": ()}
+    Log("text", lines.append, stamped=False).connection(record)
+    Log("json", lines.append, stamped=False).connection(record)
+    assert lines[0] == b'pop3s: failed="a\\", b=\\"c","d e",f\n'
+    assert b'"failed":["a\\", b=\\"c","d e","f"]' in lines[1]
+    assert b"none" not in b"".join(lines)

@@ -5,7 +5,7 @@ import pytest
 from gatepost.config.settings import Limits
 from gatepost.net.addresses import REMEMBERED
 from gatepost.net.shared_table import MARKS_KEPT, SharedTable
-from gatepost.net.shared_tally import SharedTally
+from gatepost.net.shared_tally import AS_ONE, KNOWN, NOTED, SITE_TIMES, SharedTally
 from gatepost.net.tally import Limited
 
 A, B = "192.0.2.1", "192.0.2.2"
@@ -101,15 +101,15 @@ class TestFailures:
         for number in range(7):
             delays.append(tally.delay(A, "alice", NOW))
             fail(tally, A, "alice", str(number))
-        assert delays == [0, 1, 2, 4, 8, 15, 15]
+        assert delays == [0, 1, 2, 4, 5, 5, 5]
 
     def test_the_same_wrong_password_counts_once(self, tally: SharedTally) -> None:
         fail(tally, A, "alice", *["old"] * 50)
         assert tally.delay(A, "alice", NOW) == 1
         fail(tally, A, "alice", "1", "2", "3", "old")
-        assert tally.delay(A, "alice", NOW) == 8
+        assert tally.delay(A, "alice", NOW) == 5
         fail(tally, A, "bob", "old")
-        assert tally.delay(A, "bob", NOW) == 15
+        assert tally.delay(A, "bob", NOW) == 5
 
     def test_only_the_last_few_wrong_ones_are_known(self, tally: SharedTally) -> None:
         fail(tally, A, "alice", *map(str, range(MARKS_KEPT + 1)))
@@ -131,7 +131,7 @@ class TestFailures:
         tally.success(B, "alice", NOW)
         for number in range(4):
             fail(tally, f"198.51.100.{number}", "alice", str(number))
-        assert tally.delay("203.0.113.1", "alice", NOW) == 8
+        assert tally.delay("203.0.113.1", "alice", NOW) == 5
         assert tally.delay(B, "alice", NOW) == 0
         assert tally.delay("203.0.113.1", "bob", NOW) == 0
 
@@ -141,7 +141,8 @@ class TestFailures:
         tally.success(A, "alice", NOW)
         assert tally._failures(tally._address(A), NOW)[0] == 2
         assert tally.delay(B, "alice", NOW) == 0
-        assert tally.delay(A, "alice", NOW) == 2
+        assert tally.delay(A, "carol", NOW) == 2
+        assert tally.delay(A, "alice", NOW) == 0
         fail(tally, A, "alice", "3")
         assert tally._failures(tally._address(A), NOW)[0] == 3
 
@@ -157,6 +158,95 @@ class TestFailures:
         find, pair = SharedTable.find, tally._pair(A, "alice")
         monkeypatch.setattr(SharedTable, "find", lambda table, key: find(table, key) if key == pair else None)
         tally.success(A, "alice", NOW)
+
+
+OTHERS = ("bob", "carol", "dave", "erin", "frank")
+
+
+class TestNeighbours:
+    """Throttles hurt the guesser: five failures refuse an address here."""
+
+    def test_an_office_goes_on_beside_a_guesser(self, tally: SharedTally) -> None:
+        tally.success(A, "alice", NOW - 1)
+        for name in OTHERS:
+            fail(tally, A, name, "guess")
+        assert tally.refusal(A, NOW) == 0  # somebody known is there: it may connect
+        assert (tally.refusal(A, NOW, "alice"), tally.delay(A, "alice", NOW)) == (0, 0)
+        assert tally.refusal(A, NOW, "bob") == tally.refusal(A, NOW, "newcomer") == 600
+        assert tally.refusal(A, NOW + 600, "bob") == 0
+
+    def test_nobody_known_is_there(self, tally: SharedTally) -> None:
+        for name in OTHERS:
+            fail(tally, A, name, "guess")
+        assert tally.refusal(A, NOW) == 600
+
+    def test_who_was_known_long_ago_is_known_no_more(self, tally: SharedTally) -> None:
+        tally.success(A, "alice", NOW - KNOWN)
+        assert not tally.known(A, "alice", NOW)
+        for name in OTHERS:
+            fail(tally, A, name, "guess")
+        assert tally.refusal(A, NOW) == tally.refusal(A, NOW, "alice") == 600
+
+    def test_guesses_at_one_login_from_its_own_network_are_refused(self, tally: SharedTally) -> None:
+        tally.success(A, "alice", NOW)
+        tally.success(A, "bob", NOW)
+        fail(tally, A, "alice", *map(str, range(5)))
+        assert tally.refusal(A, NOW, "alice") == 600
+        assert (tally.refusal(A, NOW, "bob"), tally.delay(A, "bob", NOW)) == (0, 0)
+
+    def test_an_old_device_that_uses_scram_does_not_refuse_the_office(self, tally: SharedTally) -> None:
+        limits = Limits(connections_per_address=3, failure_memory=600)
+        tally = SharedTally(limits, 4, clock=lambda: NOW)
+        for _ in range(200):
+            tally.failure(A, "alice", b"", NOW)
+            if tally.refusal(A, NOW, "alice"):
+                break
+        assert tally._failures(tally._pair(A, "alice"), NOW)[0] == limits.failures_before_refusal
+        assert tally._failures(tally._address(A), NOW)[0] == limits.failures_before_refusal // AS_ONE
+        assert tally.refusal(A, NOW, "newcomer") == 0
+        tally.success(A, "alice", NOW)
+        assert tally.delay(A, "newcomer", NOW) == tally.delay(B, "alice", NOW) == 0
+
+    def test_scram_and_other_failures_beside_each_other(self, tally: SharedTally) -> None:
+        fail(tally, A, "alice", "old", "")
+        tally.failure(A, "alice", b"", NOW)
+        fail(tally, A, "alice", "old")
+        assert tally._failures(tally._pair(A, "alice"), NOW)[0] == 3
+        tally.success(A, "alice", NOW)
+        assert tally._failures(tally._address(A), NOW)[0] == 0
+
+    def test_a_48_of_one_owner(self, tally: SharedTally) -> None:
+        tally.success("2001:db8:7:1::1", "alice", NOW)
+        for number in range(5 * SITE_TIMES):
+            assert tally.refusal(f"2001:db8:7:{number:x}::1", NOW) == 0
+            fail(tally, f"2001:db8:7:{number:x}::1", f"user{number}", "guess")
+        assert tally.refusal("2001:db8:7:ffff::1", NOW) == 600
+        assert tally.refusal("2001:db8:8::1", NOW) == 0
+        assert tally.refusal("2001:db8:7:1::2", NOW, "alice") == 0
+        (site,) = (each for each in tally.limited(NOW) if each.kind == "site")
+        assert (site.who, site.refused, site.failures, site.delay) == ("2001:db8:7::/48", True, 5 * SITE_TIMES, 0)
+        tally.success("2001:db8:7:3::1", "user3", NOW)
+        assert tally.refusal("2001:db8:7:ffff::1", NOW) == 0
+        assert "site" not in {each.kind for each in tally.limited(NOW)}
+
+    def test_a_flood_of_strangers_drives_out_strangers(self, tally: SharedTally) -> None:
+        tally.success(A, "alice", NOW)
+        for number in range(40_000):
+            tally.failure(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", f"user{number}", b"x" * 8, NOW + 1)
+        assert tally.known(A, "alice", NOW + 1)
+        for name in OTHERS:
+            fail(tally, A, name, "guess", now=NOW + 2)
+        assert (tally.refusal(A, NOW + 2), tally.refusal(A, NOW + 2, "alice")) == (0, 0)
+
+    def test_the_address_hears_of_success_now_and_then(self, tally: SharedTally) -> None:
+        for later in (0, NOTED / 2, NOTED, KNOWN):
+            tally.success(A, "alice", NOW + later)
+        assert tally.known(A, "alice", NOW + 2 * KNOWN - 1)
+        fail(tally, A, "bob", *map(str, range(5)), now=NOW + 2 * KNOWN - 1)
+        assert tally.refusal(A, NOW + 2 * KNOWN - 1) == 0
+
+    def test_whoever_is_on_the_allow_list_is_known(self, tally: SharedTally) -> None:
+        assert tally.known("127.0.0.1", "anybody", NOW)
 
 
 def test_last_logins(tally: SharedTally) -> None:

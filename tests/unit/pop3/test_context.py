@@ -6,7 +6,7 @@ from dialogs.house import TLS, House, StubFlow
 from gatepost.errors import MisuseError
 from gatepost.identity.api import Login
 from gatepost.model import Account
-from gatepost.pop3.context import NOT_OPEN, Record, Talk
+from gatepost.pop3.context import LONGEST_FAILED, MOST_FAILED, NOT_OPEN, Record, Talk
 from gatepost.pop3.machine import Machine
 from gatepost.pop3.replies import voice
 
@@ -66,3 +66,25 @@ def test_a_session_that_was_not_opened_has_nobody_to_write_to():
     assert NOT_OPEN.tls is None
     with pytest.raises(MisuseError, match="not open"):
         asyncio.run(NOT_OPEN.flush())
+
+
+def test_the_names_of_failed_logins_are_bounded_and_harmless():
+    record = Record()
+    record.denied("a" * 500 + "\x1b", "wrong password")
+    assert record._failures() == ()
+    for number in range(100):
+        record.denied(f'x"; user{number}\x1b', "unknown user")
+    failures = record._failures()
+    assert len(failures) == MOST_FAILED + 1
+    assert (len(failures[0]), failures[-1]) == (LONGEST_FAILED + len(": wrong password"), "others:  (91 times)")
+    assert all(text.isprintable() for text in failures)
+
+
+def test_names_and_reasons_that_the_line_has_anyway_are_not_repeated():
+    record = Record()
+    record.denied("alice", "wrong password")
+    assert record._failures() == ()
+    record.denied("alice", "wrong password")
+    assert record._failures() == ("alice: wrong password (2 times)",)
+    record.denied("", "not base64")
+    assert record._failures()[1] == "?: not base64"

@@ -98,6 +98,24 @@ def test_all_refusals_sound_the_same(hasher):
     asyncio.run(story())
 
 
+def test_a_wrong_channel_binding_leaves_user_and_reason_in_the_log(hasher):
+    async def story():
+        house = await real_house(hasher)
+        client, connection = await connect(house, BOUND)
+        binding = ("tls-server-end-point", b"of somebody in between")
+        exchange = sasl_client("SCRAM-SHA-256-PLUS", "bob", PASSWORD, "abc", binding)
+        client.send(c.Auth("SCRAM-SHA-256-PLUS", exchange.step(None)))
+        challenge = await step(house, client, connection)
+        client.send(c.Response(exchange.step(challenge.data)))
+        assert not (await step(house, client, connection)).status.ok
+        fields = connection[0].closed("x")
+        assert (fields["user"], fields["mechanism"]) == ("bob@example.com", "SCRAM-SHA-256-PLUS")
+        assert "somebody may be in between" in fields["reason"]
+        assert len(house.tally.failed) == 1
+
+    asyncio.run(story())
+
+
 def test_a_certificate_that_opens_no_account_is_told_so_and_nothing_of_passwords(hasher):
     async def story():
         house = await real_house(hasher)

@@ -632,8 +632,8 @@ def test_the_log_line():
         )
         fields = dict(session.closed("done"))
         assert fields == {
-            "user": LOGIN, "mechanism": "USER", "credential": "Alice's phone", "folder": "Archive", "retrieved": 1,
-            "top": 1, "deleted": 1, "bytes": len(flow.out), "outcome": "quit", "reason": "done",
+            "user": LOGIN, "mechanism": "USER", "credential": "Alice's phone", "failed": (), "folder": "Archive",
+            "retrieved": 1, "top": 1, "deleted": 1, "bytes": len(flow.out), "outcome": "quit", "reason": "done",
         }  # fmt: skip
 
     play(story)
@@ -652,6 +652,54 @@ def test_security_48_nothing_a_client_chose_forges_the_log():
         (line,) = written
         assert b'user="eve\\x1b[2K\\u202e\\u2028user=root" ' in line
         assert line.decode().removesuffix("\n").isprintable()
+
+    play(story)
+
+
+def test_all_failed_logins_of_a_connection_are_written_down():
+    async def story(house):
+        session, _ = connection = await house.connect()
+        await house.say(connection, b"USER eve\r\nPASS x\r\nUSER eve\r\nPASS y\r\nUSER mallory\r\nPASS x\r\n")
+        await house.say(connection, b"USER alice\r\nPASS open sesame\r\nQUIT\r\n")
+        fields = session.closed("done")
+        assert (fields["user"], fields["reason"]) == (LOGIN, "done")
+        assert fields["failed"] == ("eve: unknown user (2 times)", "mallory: unknown user")
+        written = []
+        Log("text", written.append, stamped=False).connection({"service": "pop3s", **fields})
+        assert b' failed="eve: unknown user (2 times)","mallory: unknown user" ' in written[0]
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"eA==\r\n", "the message is not of the form that PLAIN asks for"),
+        (b"*\r\n", "the client gave up"),
+        (b"", "the client went away during the exchange"),
+    ],
+)
+def test_an_exchange_that_broke_off_is_counted_and_written_down(said, reason):
+    async def story(house):
+        session, _ = connection = await house.connect()
+        await house.say(connection, b"AUTH PLAIN\r\n")
+        if said:
+            await house.say(connection, said)
+        fields = session.closed("lost")
+        assert (fields["user"], fields["mechanism"], fields["reason"]) == ("somebody", "PLAIN", reason)
+        assert house.given_up == ["PLAIN"]
+
+    play(story)
+
+
+def test_a_store_that_fails_in_an_exchange_is_written_down_and_not_counted():
+    async def story(house):
+        session, _ = connection = await house.connect()
+        house.login_failure = StoreUnavailableError("away")
+        await house.say(connection, b"AUTH PLAIN AGFsaWNlAHg=\r\n")
+        fields = session.closed("lost")
+        assert (fields["user"], fields["reason"]) == ("somebody", "away")
+        assert house.given_up == []
 
     play(story)
 
