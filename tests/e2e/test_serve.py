@@ -11,6 +11,7 @@ import signal
 import socket
 import ssl
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 
 import gatepost
 from gatepost.net import authority
+from gatepost.store.sqlite.database import DirectoryLock
 from support.server import LOGIN, PASSWORD, Server, free_port, installation
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs processes and signals")
@@ -272,6 +274,35 @@ def test_trace_shows_the_dialog_without_secrets(server: Server) -> None:
     server.log.await_line(r"trace pop3s .* C: USER")
     server.log.await_line(r"trace pop3s .* S: \+OK")
     assert PASSWORD not in "\n".join(server.log.lines)
+
+
+@pytest.fixture
+def held() -> Iterator[tuple[Server, DirectoryLock]]:
+    """A server that was told to start while a command has its store to itself."""
+    with installation(workers=1) as server:
+        server.gatepost("domain", "add", "example.test")
+        lock = DirectoryLock(server.data)
+        try:
+            server.start(ready=False)
+            server.log.await_line(rf"waiting: the store in {server.data} is open in process {os.getpid()} ")
+            server.await_news("EXTEND_TIMEOUT_USEC=30000000")
+            yield server, lock
+        finally:
+            lock.release()
+
+
+def test_the_server_waits_for_a_command_that_has_the_store(held: tuple[Server, DirectoryLock]) -> None:
+    server, lock = held
+    assert server.status().state == "starting"
+    lock.release()
+    server.await_news("READY=1")
+    server.add_user()
+    assert server.session().stat() == (0, 0)
+
+
+def test_a_server_that_waits_for_the_store_can_be_stopped(held: tuple[Server, DirectoryLock]) -> None:
+    server, _ = held
+    assert server.stop() == 0
 
 
 def test_commands_work_beside_the_running_server(server: Server) -> None:

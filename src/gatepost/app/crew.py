@@ -66,6 +66,7 @@ from gatepost.store.locks import FileMaildropLocks, lock_file
 from gatepost.store.remote import open_remote
 from gatepost.store.sqlite.migrate import steps
 
+KEEPER: Final = "keeper"
 GENERATIONS: Final = 8
 """Places for workers, as a multiple of their number: sessions that outlive a reload keep theirs."""
 RENEWAL_EVERY: Final = 3600.0
@@ -226,7 +227,7 @@ class ServerCrew:
 
     def keeper(self) -> Job:
         """See `Crew`."""
-        return Job("keeper", self._run_keeper)
+        return Job(KEEPER, self._run_keeper)
 
     def _run_keeper(self, channel: Channel) -> int:
         become(self._identity)
@@ -429,6 +430,8 @@ class ServerCrew:
     def tick(self, processes: Sequence[Process], state: str) -> None:
         """See `Crew`."""
         self._notifier.alive()
+        if any(each.name == KEEPER and each.state == state == "starting" for each in processes):
+            self._notifier.opening()
         live = {process.pid for process in processes}
         for place, pid in self._scoreboard.owners().items():
             if pid not in live:

@@ -46,6 +46,10 @@ def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[socke
     return found
 
 
+OPENING_SECONDS: Final = 30
+"""How much more time each sign of a start that goes on asks for (the service manager's own limit is 90 s)."""
+
+
 class Notifier:
     """Tells the service manager how we are. Sending never fails and never waits: it is news, not a promise."""
 
@@ -66,6 +70,10 @@ class Notifier:
     def ready(self, status: str) -> None:
         """Every listener accepts (after the start, and after each reload)."""
         self._send(READY=1, MAINPID=os.getpid(), STATUS=status)
+
+    def opening(self) -> None:
+        """The store is being opened still: it is brought up to this release, or a command has it to itself."""
+        self._send(EXTEND_TIMEOUT_USEC=OPENING_SECONDS * 1_000_000, STATUS="Waiting for the store")
 
     def reloading(self) -> None:
         """A reload begins; `ready` ends it."""

@@ -18,7 +18,7 @@ from typing import Any, Final, assert_never, cast
 
 import uvloop
 
-from gatepost.errors import MisuseError
+from gatepost.errors import MisuseError, StoreHeldError
 from gatepost.store import wire
 from gatepost.store.api import Changed
 from gatepost.store.commands import Expire
@@ -39,6 +39,10 @@ HOUSEKEEPING_SECONDS: Final = 3600
 FIRST_HOUSEKEEPING_SECONDS: Final = 60
 LAST_ANSWERS_SECONDS: Final = 2.0
 """What a stopping keeper gives its workers to read their last answers."""
+LOOK_AGAIN_SECONDS: Final = 0.1
+FIRST_WORD_SECONDS: Final = 1.0
+WORD_SECONDS: Final = 60.0
+"""Between two log lines about a command that has the store."""
 SLICE: Final = 200
 """Things that housekeeping removes in one commit: some 10 ms."""
 
@@ -46,9 +50,10 @@ SLICE: Final = 200
 def run_keeper(directory: Path, ready: Callable[[], None], clock: Callable[[], float] = time.time) -> int:
     """Opens and migrates the store, calls `ready` once commands are taken, serves until SIGTERM; returns 0.
 
-    Raises StoreUnavailableError (another process writes here), StoreCorruptError. When a commit fails on disk
-    the process exits at once with `DISK_FAILED`, answering nobody.
+    Waits for a command that has the store to itself. Raises StoreUnavailableError, StoreCorruptError. When a commit
+    fails on disk the process exits at once with `DISK_FAILED`, answering nobody.
     """
+    lock = await_lock(directory)
 
     def exit_now(_error: Exception) -> None:
         # Not sys.exit: closing the database would write to a disk that just lost our data.
@@ -56,7 +61,7 @@ def run_keeper(directory: Path, ready: Callable[[], None], clock: Callable[[], f
         os._exit(DISK_FAILED)
 
     async def main() -> None:
-        keeper = Keeper(directory, clock, fatal=exit_now)
+        keeper = Keeper(directory, clock, fatal=exit_now, lock=lock)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,6 +77,19 @@ def run_keeper(directory: Path, ready: Callable[[], None], clock: Callable[[], f
     return 0
 
 
+def await_lock(directory: Path) -> DirectoryLock:
+    """A command ends: an import of a large archive after hours perhaps, so it says now and then for whom it waits."""
+    due = time.monotonic() + FIRST_WORD_SECONDS
+    while True:
+        try:
+            return DirectoryLock(directory)
+        except StoreHeldError as held:
+            if time.monotonic() >= due:
+                due = time.monotonic() + WORD_SECONDS
+                log.warning("waiting: %s", str(held).partition("\n")[0])
+        time.sleep(LOOK_AGAIN_SECONDS)
+
+
 class Keeper:
     """One store, open for writing, with its socket."""
 
@@ -82,10 +100,12 @@ class Keeper:
         *,
         fatal: Callable[[Exception], None],
         vfs: str | None = None,
+        lock: DirectoryLock | None = None,
     ) -> None:
+        """Raises StoreHeldError, if it was given no `lock` and another process has the store; StoreCorruptError."""
         self._directory = directory
         self._clock = clock
-        self._lock = DirectoryLock(directory)
+        self._lock = lock or DirectoryLock(directory)
         try:
             connection = open_writer(directory, vfs)
         except BaseException:

@@ -73,13 +73,18 @@ def test_news_reaches_the_service_manager(tmp_path: Path, *, abstract: bool) -> 
         notifier.reloading()
         notifier.stopping("draining")
         notifier.alive()
-        messages = [manager.recv(1000).decode() for _ in range(4)]
+        notifier.opening()
+        messages = [manager.recv(1000).decode() for _ in range(5)]
         notifier.close()
         notifier.close()
         notifier.alive()
     assert messages[0] == f"READY=1\nMAINPID={os.getpid()}\nSTATUS=serving 2 ports"
     assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", messages[1])
-    assert messages[2:] == ["STOPPING=1\nSTATUS=draining", "WATCHDOG=1"]
+    assert messages[2:] == [
+        "STOPPING=1\nSTATUS=draining",
+        "WATCHDOG=1",
+        "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=Waiting for the store",
+    ]
 
 
 def test_outside_systemd_nothing_happens() -> None:

@@ -181,7 +181,8 @@ class DirectoryLock:
             holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
             self.release()
             raise StoreHeldError(
-                f"the store in {directory} is open in process {holder}: stop it first, or go through the running server"
+                f"the store in {directory} is open in process {holder}\n"
+                "Wait for its end, or stop it: `gatepost serve` waits by itself."
             ) from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

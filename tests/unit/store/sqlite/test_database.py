@@ -68,7 +68,7 @@ def test_errors_in_the_stores_words():
 def test_the_lock_names_its_holder(tmp_path):
     lock = DirectoryLock(tmp_path / "new")
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
-    with pytest.raises(StoreUnavailableError, match=f"process {os.getpid()}:"):
+    with pytest.raises(StoreUnavailableError, match=f"process {os.getpid()}\n"):
         DirectoryLock(tmp_path / "new")
     os.truncate(tmp_path / "new" / database.LOCK, 0)
     with pytest.raises(StoreUnavailableError, match="unknown"):
