@@ -6,9 +6,7 @@ Everything that needs root, and everything that all processes share, is made her
 from __future__ import annotations
 
 import gc
-import importlib
 import os
-import pkgutil
 import signal
 import socket
 import threading
@@ -23,6 +21,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from gatepost import __version__
+from gatepost.app.preload import preload
 from gatepost.app.site import Counters, Plan, open_site
 from gatepost.config.listeners import live, may_bind_low_ports
 from gatepost.config.load import load as read_settings
@@ -64,7 +63,6 @@ from gatepost.ports import Listener
 from gatepost.store.keeper import run_keeper
 from gatepost.store.locks import FileMaildropLocks, lock_file
 from gatepost.store.remote import open_remote
-from gatepost.store.sqlite.migrate import steps
 
 KEEPER: Final = "keeper"
 GENERATIONS: Final = 8
@@ -75,8 +73,6 @@ AGAIN_AFTER: Final = 60.0
 """Seconds until a reload is tried again for which there were no places left: draining workers give theirs back."""
 LIMITED_EVERY: Final = 3.0
 """Seconds between looks at whom the limits hold up: 2 ms each while there are failed logins."""
-PRELOADED: Final = ("app", "config", "identity", "mime", "net", "pop3", "sasl", "store", "store.sqlite")
-"""Rooms whose every module is imported before the fork: afterwards their files may be out of reach."""
 
 
 def run(
@@ -107,7 +103,7 @@ def run(
             settings, config_file, secret, identity, log, notifier, status, inherited, sink, adjust, on_ready
         )
         crew.prepare()
-        _preload()
+        preload()
         if identity is not None:
             keep_for_supervisor()
         return Supervisor(crew, partial(_log_lines, log)).run()
@@ -146,19 +142,6 @@ def _identity(settings: Settings) -> Identity | None:
             "above it (chmod o+x FOLDER)"
         )
     return identity
-
-
-def _preload() -> None:
-    """Imports what any process may need, and keeps the collector from touching (and so copying) what is shared."""
-    for room in PRELOADED:
-        package = importlib.import_module(f"gatepost.{room}")
-        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-            importlib.import_module(module.name)
-    for name in ("encodings.idna", "stringprep", "traceback"):
-        importlib.import_module(name)
-    steps()
-    gc.collect()
-    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

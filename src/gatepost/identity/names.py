@@ -15,6 +15,7 @@ from typing import Final, ParamSpec, TypeVar
 from msgspec import Struct
 
 from gatepost.errors import InvalidValueError
+from gatepost.hostname import a_label, u_label
 from gatepost.text import hidden, printable, visible
 
 P = ParamSpec("P")
@@ -40,9 +41,6 @@ _ATOM: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-=?^_`{|}~.\u0080-\U0010ffff]+")
 
 _LDH: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """RFC 5890 §2.3.1."""
-
-_IN_CONTEXT: Final = frozenset("\u00b7\u0375\u05f3\u05f4\u30fb")
-"""Punctuation that IDNA2008 allows in a label (RFC 5892 Appendix A)."""
 
 
 class LoginName(Struct, frozen=True):
@@ -93,7 +91,7 @@ def parse_domain(text: str) -> str:
     except UnicodeError as error:
         why = "its parts have letters, digits and inner hyphens only, like example.com"
         raise InvalidValueError(f"{shown(text)} is not a domain name: {why}") from error
-    ascii_octets = sum(1 + len(_a_label(label)) for label in labels) - 1
+    ascii_octets = sum(1 + len(a_label(label)) for label in labels) - 1
     if ascii_octets > MAX_DOMAIN or labels[-1].isdigit():
         raise InvalidValueError(f"{shown(text)} is not a domain name: use one like example.com")
     return ".".join(labels)
@@ -102,28 +100,11 @@ def parse_domain(text: str) -> str:
 def _label(label: str) -> str:
     """One label as LDH or U-label. Raises UnicodeError for one that is neither."""
     if label.startswith("xn--"):
-        label = _u_label(label)
-    if label.isascii():
-        fits = _LDH.fullmatch(label) is not None and label[2:4] != "--"
-    else:
-        kinds = {unicodedata.category(c)[0] for c in label if c not in _IN_CONTEXT and c != "-"}
-        fits = kinds <= {"L", "M", "N"} and not label.startswith("-") and not label.endswith("-")
-        fits = fits and unicodedata.normalize("NFC", label).lower() == label
-    if not fits or len(_a_label(label)) > MAX_LABEL:
+        return u_label(label)
+    fits = label and (not label.isascii() or (_LDH.fullmatch(label) is not None and label[2:4] != "--"))
+    if not fits or len(a_label(label)) > MAX_LABEL:
         raise UnicodeError(label)
     return label
-
-
-def _u_label(a_label: str) -> str:
-    """Raises UnicodeError when it is not the A-label of anything."""
-    decoded = a_label[4:].encode("ascii").decode("punycode")
-    if decoded.isascii() or _a_label(decoded) != a_label:
-        raise UnicodeError(a_label)
-    return decoded
-
-
-def _a_label(label: str) -> str:
-    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
 
 
 @_naming

@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from gatepost.config.settings import Certificate
 from gatepost.errors import CertificateError
+from gatepost.hostname import ascii_host
 from gatepost.net.certificates import covers, load
 from gatepost.net.private_folder import PrivateFolder
 
@@ -177,7 +178,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 def _ascii(name: str) -> str:
     try:
-        return name.lower() if name.isascii() else name.encode("idna").decode("ascii")
+        return ascii_host(name).lower()
     except ValueError as error:
         raise CertificateError(f"{name!r} is no host name for a certificate. Correct `server.hostname`.") from error
 

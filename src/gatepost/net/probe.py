@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from gatepost.config.settings import Certificate
 from gatepost.errors import CertificateError, GatepostError
+from gatepost.hostname import ascii_host
 from gatepost.net.certificates import Loaded, describe
 from gatepost.ports import Listener, TlsMode
 
@@ -46,7 +47,7 @@ def probe(listener: Listener, server_name: str = "", upgrade: Upgrade | None = N
         with socket.create_connection((address, listener.port), PATIENCE) as connected:
             if listener.service.tls is not TlsMode.IMPLICIT:
                 _begin(connected, listener, upgrade)
-            with context.wrap_socket(connected, server_hostname=server_name or None) as secured:
+            with context.wrap_socket(connected, server_hostname=ascii_host(server_name) or None) as secured:
                 return _served(secured)
     except ConnectionRefusedError:
         raise ProbeError("nobody listens there; is the server running?") from None

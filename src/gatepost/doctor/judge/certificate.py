@@ -17,6 +17,7 @@ from gatepost.doctor.judge.issuers import interceptor, is_kin, is_public
 from gatepost.doctor.judge.pen import Pen, attempt, between_servers, session
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Confidence, Finding, Status
+from gatepost.hostname import ascii_host
 
 DAY: Final = 86_400
 WARNING: Final = 14 * DAY
@@ -142,10 +143,8 @@ def covers(name: str, host: str) -> bool:
 def _plain(name: str) -> str:
     """In lower case, without the final dot, as it is in DNS."""
     name = name.rstrip(".").lower()
-    if name.isascii():
-        return name
     try:
-        return name.encode("idna").decode()
+        return ascii_host(name)
     except UnicodeError:
         return name
 

@@ -17,6 +17,7 @@ from typing import Final
 from msgspec import Struct
 
 from gatepost.doctor.facts import Ending, Listening
+from gatepost.hostname import ascii_host
 
 _READ: Final = 16 * 1024
 _FIRST: Final = 512
@@ -140,7 +141,9 @@ class Wire:
         """Shakes hands. Raises ssl.SSLError, OSError, EOFError, and ValueError for a name that cannot be one."""
         # Whatever came in the clear must not count inside TLS (RFC 3207 §6, RFC 2595 §4).
         self._kept = b""
-        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=ascii_host(server_name) if server_name else None
+        )
         while True:
             try:
                 tls.do_handshake()

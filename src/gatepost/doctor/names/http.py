@@ -21,6 +21,7 @@ from gatepost.doctor.look.trust import verifying
 from gatepost.doctor.names.reading import nearness
 from gatepost.doctor.names.resolver import Resolver
 from gatepost.doctor.names.spelling import BadNameError, ascii_name, literal
+from gatepost.hostname import ascii_host
 from gatepost.numbers import number
 
 LARGEST: Final = 256 * 1024
@@ -154,7 +155,10 @@ class Fetcher:
     async def _exchange(self, url: str, request: bytes, host: str, where: tuple[str, int]) -> _Answer:
         secure = url.lower().startswith("https:")
         reader, writer = await asyncio.open_connection(
-            *where, limit=LARGEST, ssl=self._tls if secure else None, server_hostname=host if secure else None
+            *where,
+            limit=LARGEST,
+            ssl=self._tls if secure else None,
+            server_hostname=ascii_host(host) if secure else None,
         )
         try:
             writer.write(request)

@@ -9,10 +9,8 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-import idna
+from gatepost.hostname import DOTS, ascii_label
 
-DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
-"""UTS 46 §2.3: full stops of other scripts separate labels too."""
 LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 LONGEST: Final = 253
 """Characters of a name without the final dot (255 octets on the wire)."""
@@ -40,8 +38,8 @@ def _ascii_label(label: str) -> str:
     if not label:
         raise BadNameError("empty label: two dots in a row, or a dot at the start")
     try:
-        plain = label if label.isascii() else idna.encode(label, uts46=True).decode("ascii")
-    except idna.IDNAError as error:
+        plain = ascii_label(label)
+    except UnicodeError as error:
         raise BadNameError(str(error)) from error
     if len(plain) > 63:
         raise BadNameError(f"label too long: {len(plain)} characters, 63 are allowed")

@@ -18,6 +18,7 @@ from gatepost.doctor.model import Target
 from gatepost.doctor.talk.effects import Channel
 from gatepost.doctor.tongues.words import readable
 from gatepost.errors import GatepostError
+from gatepost.hostname import ascii_host
 
 _DIAL: Final = 10.0
 """Seconds for one address at most: there may be others."""
@@ -63,7 +64,9 @@ async def _addresses(host: str, families: tuple[int, ...], seconds: float) -> li
     family = _FAMILIES[families[0]] if len(families) == 1 else socket.AF_UNSPEC
     try:
         async with asyncio.timeout(seconds):
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().getaddrinfo(
+                ascii_host(host), None, family=family, type=socket.SOCK_STREAM
+            )
     except (OSError, UnicodeError, TimeoutError) as error:
         reason = getattr(error, "strerror", "") or "no answer" if isinstance(error, OSError) else "no valid name"
         fix = f"Check the spelling, or ask the doctor: gatepost doctor {host}"
