@@ -10,9 +10,11 @@ What section 2 of the RFC asks, and where we do more:
 - §2.3: Subject becomes encoded words (RFC 2047); so do the other fields that are free text.
 - §2.4: every other field that is not ASCII is taken out.
 
-Octets that are no UTF-8 are read as windows-1252: raw Latin-1 is what such mail has. Fields that are ASCII stay
-octet for octet. Only the message's own header is changed: the headers inside its body (of parts, of embedded
-messages) go out with the body as they are, as 8-bit body text does, so that sizes and offsets of the body stay true.
+A field whose octets are no UTF-8 stays as it came, octet for octet: the RFC is about UTF-8, and nobody can tell KOI8-R
+from windows-1251, GB2312 or Latin-1 by looking, but the reader's mail program may know. Encoded words that stand beside
+UTF-8 stay what they are. Fields that are ASCII stay octet for octet. Only the message's own header is changed: the
+headers inside its body (of parts, of embedded messages) go out with the body as they are, as 8-bit body text does, so
+that sizes and offsets of the body stay true.
 
 The result depends on nothing but the header, so its size can be told without making it again.
 """
@@ -25,9 +27,9 @@ from typing import Final
 from urllib.parse import quote
 
 from gatepost.mime.addresses import Address, addresses
-from gatepost.mime.headers import raw_fields, unfold
+from gatepost.mime.headers import unfold
 from gatepost.mime.parameters import parameters
-from gatepost.mime.words import encode_words
+from gatepost.mime.words import WORD, encode_words
 
 HEADER_OCTETS: Final = 1024 * 1024
 """A header longer than this has no surrogate: it goes out as it is, rather than being held in memory again."""
@@ -36,7 +38,9 @@ FIELD_OCTETS: Final = 64 * 1024
 """A field that is not ASCII and longer than this is taken out, as one that cannot be presented (RFC 6858 §2.4)."""
 
 FIELDS: Final = 500
-"""Fields that are converted; further ones that are not ASCII are taken out. Real headers have a few."""
+OCTETS: Final = 128 * 1024
+"""Fields, and octets of them, that are converted: a hundredth of a second of work. Further ones that are not ASCII are
+taken out. Real headers have a few; a thousand recipients have some 60 kB."""
 
 _ADDRESSES: Final = frozenset({
     b"bcc", b"cc", b"from", b"reply-to", b"resent-bcc", b"resent-cc", b"resent-from", b"resent-sender", b"resent-to",
@@ -56,28 +60,79 @@ _EXTENDED: Final = re.compile(rb"[!#$%&'+.^_`{|}~0-9A-Za-z-]+")
 """RFC 2231 §7: attribute characters, the percent sign, and the quotes around the language."""
 
 
+_EIGHT_BIT: Final = re.compile(rb"[\x80-\xff]")
+_END: Final = re.compile(rb"\r\n(?![ \t])")
+_BEGIN: Final = re.compile(rb"[^ \t]\n\r")
+"""Where a field begins, in a header read from its end."""
+
+
 def ascii_size(header: bytes, size: int) -> int:
     """Octets of a message of `size` octets with the surrogate of its header; 0 if the header needs none."""
-    return 0 if header.isascii() else size - len(header) + len(surrogate(header))
+    written = surrogate(header)
+    return 0 if written == header else size - len(header) + len(written)
 
 
 def surrogate(header: bytes) -> bytes:
-    """The header (with its closing empty line) in pure ASCII; the same one, if it is ASCII already."""
+    """The header (with its closing empty line), its fields in UTF-8 turned to ASCII; the same one, if it has none.
+
+    Linear, and what is ASCII is passed over in one go. Never empty.
+    """
     return header if header.isascii() else b"".join(surrogate_fields(header))
 
 
 def surrogate_fields(header: bytes) -> Iterator[bytes]:
-    """The fields of `surrogate` one by one, for whoever has to let others run between them."""
-    turned = 0
-    for field in raw_fields(header):
-        if field.isascii():
-            yield field
-        elif turned < FIELDS:
-            turned += 1
-            yield _field(field)
+    """The pieces of `surrogate` one by one, for whoever has to let others run between them."""
+    backwards = b""
+    done = octets = written = 0
+    for _ in range(FIELDS):
+        found = _EIGHT_BIT.search(header, done)
+        if found is None or octets > OCTETS:
+            break
+        backwards = backwards or header[::-1]
+        begin, end = _begin(header, backwards, found.start(), done), _end(header, found.start())
+        piece = header[done:begin] + _field(header[begin:end])
+        yield piece
+        written += len(piece)
+        octets += end - begin
+        done = end
+    rest = _rest(header[done:])
+    yield rest if rest or written else b"\r\n"
+
+
+def _begin(header: bytes, backwards: bytes, at: int, least: int) -> int:
+    """Where the field around `at` begins; not before `least`, where one begins for certain."""
+    found = _BEGIN.search(backwards, len(header) - at - 1, len(header) - least)
+    return least if found is None else len(header) - found.start() - 1
+
+
+def _end(header: bytes, at: int) -> int:
+    found = _END.search(header, at)
+    return len(header) if found is None else found.start() + 2
+
+
+def _rest(header: bytes) -> bytes:
+    """Fields beyond the limits: those in UTF-8 are taken out, all of them stay if they are in something else."""
+    if header.isascii() or not _is_utf_8(header):
+        return header
+    fold = next((code for code in range(32) if code not in header), -1)
+    if fold < 0:
+        return b"\r\n"  # all control characters in a header beyond all limits: nothing in it can be presented
+    mark = bytes((fold,))
+    lines = header.replace(b"\r\n ", mark + b" ").replace(b"\r\n\t", mark + b"\t").split(b"\r\n")
+    return b"\r\n".join([line for line in lines if line.isascii()]).replace(mark, b"\r\n")
+
+
+def _is_utf_8(octets: bytes) -> bool:
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _field(field: bytes) -> bytes:
+    if not _is_utf_8(field):
+        return field
     name, colon, value = field.partition(b":")
     key = name.strip().lower()
     if not colon or not name.isascii() or len(field) > FIELD_OCTETS:
@@ -88,7 +143,7 @@ def _field(field: bytes) -> bytes:
     if key in _MIME:
         return _mime(name, text)
     if key in _TEXT or key.startswith(b"x-"):
-        return _folded(name, b"", encode_words(_text(text)))
+        return _folded(name, b"", _words(text))
     return b""
 
 
@@ -96,11 +151,25 @@ def _folded(name: bytes, separator: bytes, lines: list[bytes]) -> bytes:
     return name + b": " + (separator + b"\r\n ").join(lines) + b"\r\n"
 
 
-def _text(octets: bytes) -> str:
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return octets.decode("cp1252", "replace")
+def _words(text: bytes) -> list[bytes]:
+    """Text as encoded words; those that are there already stay.
+
+    A blank between two encoded words is none (RFC 2047 §6.2), so the blanks around what becomes one go into it.
+    """
+    written: list[bytes] = []
+    done = 0
+    for known in WORD.finditer(text):
+        written += _plain(text[done : known.start()])
+        written.append(known[0])
+        done = known.end()
+    return written + _plain(text[done:])
+
+
+def _plain(text: bytes) -> list[bytes]:
+    if not text.isascii():
+        return encode_words(text.decode())
+    stripped = text.strip()
+    return [stripped] if stripped else []
 
 
 def _address_list(text: bytes) -> list[bytes]:
@@ -127,7 +196,7 @@ def _address(one: Address, host: bytes) -> bytes:
 
 def _phrase(name: bytes) -> bytes:
     if not name.isascii():
-        return b"\r\n ".join(encode_words(_text(name)))
+        return b"\r\n ".join(_words(name))
     return _quoted(name) if _SPECIAL.search(name) else name
 
 
@@ -154,4 +223,4 @@ def _parameter(key: bytes, value: bytes) -> bytes:
         return key + b"=" + (value if key.endswith(b"*") and _EXTENDED.fullmatch(value) else _quoted(value))
     if b"*" in key:
         return b""
-    return key + b"*=utf-8''" + quote(_text(value), safe="").encode("ascii")
+    return key + b"*=utf-8''" + quote(value, safe="").encode("ascii")

@@ -49,15 +49,3 @@ def first_fields(block: bytes, wanted: frozenset[bytes]) -> dict[bytes, bytes]:
         if name in wanted and name not in found:
             found[name] = value
     return found
-
-
-def raw_fields(block: bytes) -> Iterator[bytes]:
-    """Every field as it stands, folded, with its line end; the closing empty line comes last, as a field of its own."""
-    start, end = 0, len(block)
-    while start < end:
-        stop = block.find(b"\r\n", start)
-        while stop >= 0 and block[stop + 2 : stop + 3] in {b" ", b"\t"}:
-            stop = block.find(b"\r\n", stop + 2)
-        stop = end if stop < 0 else stop + 2
-        yield block[start:stop]
-        start = stop

@@ -26,7 +26,7 @@ _CODECS: Final = {
     **dict.fromkeys(("utf-16", "utf-16le", "utf-16be"), "utf-16"),
 }
 
-_WORD: Final = re.compile(rb"=\?([!-)+->@-~]{1,40})(?:\*[!->@-~]{0,20})?\?([BbQq])\?([ ->@-~]*+)\?=")
+WORD: Final = re.compile(rb"=\?([!-)+->@-~]{1,40})(?:\*[!->@-~]{0,20})?\?([BbQq])\?([ ->@-~]*+)\?=")
 _GAP: Final = re.compile(rb"(\?=)\s++(?==\?)")
 
 SHOWN: Final = 2_000
@@ -46,7 +46,7 @@ def decode_words(value: bytes, most: int = SHOWN) -> str:
     parts: list[str] = []
     position = 0
     joined = _GAP.sub(rb"\1", value)
-    for word in _WORD.finditer(joined):
+    for word in WORD.finditer(joined):
         parts.append(decode(joined[position : word.start()], "utf-8"))
         parts.append(decode(_word_octets(word[2], word[3]), word[1].decode("ascii")))
         position = word.end()
@@ -78,15 +78,16 @@ def clean(text: str, most: int = SHOWN) -> str:
 
 def encode_words(text: str) -> list[bytes]:
     """Text as UTF-8 encoded words of at most 75 characters each (RFC 2047 §2), whole characters in each."""
-    from_here, words = bytearray(), []
-    for character in text:
-        octets = character.encode("utf-8", "replace")
-        if len(from_here) + len(octets) > _WORD_OCTETS:
-            words.append(bytes(from_here))
-            from_here.clear()
-        from_here += octets
-    words.append(bytes(from_here))
-    return [b"=?utf-8?B?" + b2a_base64(word, newline=False) + b"?=" for word in words]
+    octets = text.encode("utf-8", "replace")
+    words: list[bytes] = []
+    start, end = 0, len(octets)
+    while start < end or not words:
+        stop = min(start + _WORD_OCTETS, end)
+        while stop < end and octets[stop] & 0xC0 == 0x80:
+            stop -= 1
+        words.append(b"=?utf-8?B?" + b2a_base64(octets[start:stop], newline=False) + b"?=")
+        start = stop
+    return words
 
 
 _WORD_OCTETS: Final = 45

@@ -55,7 +55,7 @@ class Source:
         return header + held[end:]
 
     async def _ascii(self, header: bytes) -> bytes:
-        """A sender can make this take a second, so others get their turn in between."""
+        """A sender can make this take a twentieth of a second, so others get their turn in between."""
         flow, fields = self._talk.flow, []
         for field in downgrade.surrogate_fields(header):
             fields.append(field)

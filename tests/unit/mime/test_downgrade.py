@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from gatepost.mime.downgrade import FIELD_OCTETS, FIELDS, ascii_size, surrogate
-from gatepost.mime.headers import header_end
-from gatepost.mime.words import decode_words, encode_words
+from gatepost.mime.downgrade import FIELD_OCTETS, FIELDS, OCTETS, ascii_size, surrogate
+from gatepost.mime.headers import header_end, unfold
+from gatepost.mime.words import WORD, decode_words, encode_words
 
 
 def lowered(field: str) -> str:
@@ -68,9 +70,62 @@ def test_ascii_fields_and_the_empty_line_stay_as_they_are() -> None:
     assert header_end(result) == len(result)
 
 
-def test_latin_1_is_read_as_such() -> None:
-    result = surrogate(b"Subject: Gr\xfc\xdfe\r\n\r\n")
-    assert decode_words(result.partition(b":")[2]) == "Grüße"
+TEXTS = {
+    "koi8-r": "Привет", "windows-1251": "Привет", "gb2312": "你好", "shift_jis": "こんにちは", "euc-kr": "안녕",
+    "iso-8859-1": "Grüße", "iso-8859-2": "žluťoučký", "iso-8859-7": "Καλημέρα", "windows-1252": "“x”",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("charset", "text"), TEXTS.items())
+def test_what_is_no_utf_8_stays_as_it_came(charset: str, text: str) -> None:
+    fields = ("Subject: {}", "From: {} <a@example.com>", 'Content-Type: a/b; name="{}"', "X-Any: =?utf-8?Q?a?= {}")
+    for field in fields:
+        raw = field.format(text).encode(charset) + b"\r\n"
+        assert surrogate(raw + b"\r\n") == raw + b"\r\n"
+        assert ascii_size(raw + b"\r\n", 1000) == 0
+        both = raw + "Subject: Grüße\r\n\r\n".encode()
+        assert surrogate(both) == raw + b"Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\n\r\n"
+        assert ascii_size(both, 1000) == 1000 - len(both) + len(surrogate(both))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "a =?utf-8?Q?b?= grüß =?utf-8?B?Yw==?= d",
+        "ü =?koi8-r?B?8NLJ18XU?=",
+        "=?utf-8?Q?b?= =?utf-8?Q?c?= ü",
+        "=?utf-8?Q?=C3=BC?=é",
+    ],
+)
+def test_encoded_words_are_not_encoded_again(field: str) -> None:
+    result = surrogate(f"Subject: {field}\r\nFrom: {field} <a@x>\r\n\r\n".encode())
+    assert result.isascii()
+    shown = decode_words(field.encode())
+    subject, sender = (unfold(one).partition(b":")[2].strip() for one in re.split(rb"\r\n(?=[A-Z])", result.rstrip()))
+    assert decode_words(subject) == shown
+    assert decode_words(sender.removesuffix(b" <a@x>")) == shown
+    assert all(known[0] in result for known in WORD.finditer(field.encode()))
+
+
+def test_fields_beyond_the_limits() -> None:
+    many = "X-A: ü\r\n\tü\r\n".encode() * (FIELDS + 10)
+    keep = b"X-B: plain\r\n folded\r\n\r\n"
+    assert surrogate(many + keep).endswith(keep)
+    assert surrogate(many + bytes(set(range(32)) - {10, 13}) + keep).isascii()
+    raw = b"X-C: \xe9\r\n" + keep
+    assert surrogate(many + raw).endswith("X-A: ü\r\n\tü\r\n".encode() + raw)
+    every = bytes(range(32)).replace(b"\r", b"").replace(b"\n", b"")
+    assert surrogate(many + b"X-D: " + every + b"\r" + "ü\n".encode() + keep).endswith(b"=\r\n\r\n")
+
+
+def test_so_many_octets_are_converted() -> None:
+    field = f"X-A: {'ü' * 20_000}\r\n".encode()
+    assert surrogate(field * 10 + b"\r\n").count(b"X-A:") == OCTETS // len(field) + 1
+
+
+def test_a_surrogate_is_never_empty() -> None:
+    assert surrogate("ü".encode()) == b"\r\n"
+    assert ascii_size("ü".encode(), 2) == 2
 
 
 def test_long_subjects_are_folded() -> None:

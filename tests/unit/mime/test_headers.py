@@ -7,7 +7,6 @@ from gatepost.mime.headers import (
     fields,
     first_fields,
     header_end,
-    raw_fields,
     unfold,
 )
 
@@ -35,10 +34,3 @@ def test_only_so_many_fields_and_octets_are_read() -> None:
     folded = b"A: x\r\n" + b" y\r\n" * HEADER_OCTETS
     assert len(dict(fields(folded))[b"a"]) <= VALUE_OCTETS
     assert b"b" not in dict(fields(b"A: " + b"x" * HEADER_OCTETS + b"\r\nB: 1\r\n"))
-
-
-def test_raw_fields_are_the_whole_block() -> None:
-    block = b"A: 1\r\n 2\r\n\t3\r\nB: 4\r\n\r\n"
-    assert list(raw_fields(block)) == [b"A: 1\r\n 2\r\n\t3\r\n", b"B: 4\r\n", b"\r\n"]
-    assert list(raw_fields(b"A: 1\r\n 2")) == [b"A: 1\r\n 2"]
-    assert list(raw_fields(b"")) == []
