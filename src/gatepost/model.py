@@ -168,7 +168,7 @@ class Email(Struct, frozen=True):
     blob_id: int
     sha256: bytes
     size: int
-    """Octets of the wire form: CRLF line ends, before dot-stuffing."""
+    """Octets that are handed out, before dot-stuffing: the body, and 2 where its last line has no end (RFC 1939 §5)."""
     received: int
     header_octets: int
     """Length of the header with its closing empty line."""
@@ -176,7 +176,7 @@ class Email(Struct, frozen=True):
     """msgpack of `gatepost.mime.structure.Parsed`: envelope, body structure, part offsets, preview."""
     thread_id: int
     ascii_size: int
-    """Octets of the RFC 6858 surrogate for clients without UTF8; 0 if the header is plain ASCII."""
+    """As `size`, with the RFC 6858 surrogate of the header for clients without UTF8; 0 if the header needs none."""
     line_ends: str
     """`crlf`: stored as received. `lf`: received with bare LF throughout. Otherwise see `original_blob_id`."""
     original_blob_id: int

@@ -15,6 +15,7 @@ from gatepost.config.settings import Pop3
 from gatepost.errors import PeerError
 from gatepost.identity.api import Challenge, Login, LoginFailedError
 from gatepost.mime.downgrade import ascii_size
+from gatepost.mime.wire import missing_end
 from gatepost.model import CHUNK, INBOX, Account
 from gatepost.net.api import Peer, TlsInfo
 from gatepost.pop3.grammar import header_end
@@ -79,7 +80,14 @@ class HouseStore:
         account_id = self.account.account_id
         end = header_end(body)
         header = body[:end] if end >= 0 else body
-        email = NewEmail(await self._put(body), int(1e9), len(header), b"", ascii_size=ascii_size(header, len(body)))
+        email = NewEmail(
+            await self._put(body),
+            int(1e9),
+            len(header),
+            b"",
+            ascii_size=ascii_size(header, len(body), ended=not missing_end(body[-2:])),
+            missing_end=missing_end(body[-2:]),
+        )
         (place,) = await self._store.execute(Deliver(email, (Target(account_id, mailbox),)))
         self._blobs.append((await self._store.email(account_id, place.email_id)).blob_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from os import SEEK_END
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
@@ -77,8 +78,8 @@ async def _write(store: MailReader, mailbox: Mailbox, message: Message, writer: 
     async with _spooled(store, mailbox.account_id, message) as file:
         if not writer.add(entry, _read(file)):
             done.inexact.append(f"{mailbox.name}/{message.uid}")
+        done.octets += file.seek(0, SEEK_END)
     done.messages += 1
-    done.octets += message.size
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from typing import Final
 
 from gatepost.errors import DomainError, InvalidValueError
 from gatepost.mime.ingest import Ingested, ingest, undescribed
-from gatepost.mime.wire import CRLF, MIXED, Octets, canonical, line_ends, pieces, to_wire
+from gatepost.mime.wire import CRLF, MIXED, Octets, canonical, line_ends, missing_end, pieces, to_wire
 from gatepost.model import CHUNK, make_id
 from gatepost.store.api import Store
 from gatepost.store.commands import DropUploads, Inline, NewEmail, StageChunk, Staged
@@ -63,6 +63,7 @@ async def prepare(store: Store, source: Octets, *, received: int, most: int) -> 
             line_ends=ends,
             original=await _body(store, source, body) if ends == MIXED else None,
             preview=known.preview,
+            missing_end=missing_end(wire[-2:]),
         )
 
 

@@ -29,6 +29,7 @@ from urllib.parse import quote
 from gatepost.mime.addresses import Address, addresses
 from gatepost.mime.headers import unfold
 from gatepost.mime.parameters import parameters
+from gatepost.mime.wire import missing_end
 from gatepost.mime.words import WORD, encode_words
 
 HEADER_OCTETS: Final = 1024 * 1024
@@ -66,10 +67,17 @@ _BEGIN: Final = re.compile(rb"[^ \t]\n\r")
 """Where a field begins, in a header read from its end."""
 
 
-def ascii_size(header: bytes, size: int) -> int:
-    """Octets of a message of `size` octets with the surrogate of its header; 0 if the header needs none."""
+def ascii_size(header: bytes, size: int, *, ended: bool = True) -> int:
+    """Octets that are handed out of a message of `size` octets, with the surrogate of its header; 0 if it needs none.
+
+    `ended`: its last line has an end. One that has none gets it, and that counts.
+    """
     written = surrogate(header)
-    return 0 if written == header else size - len(header) + len(written)
+    if written == header:
+        return 0
+    rest = size - len(header)
+    missing = (0 if ended else 2) if rest else missing_end(written[-2:])
+    return len(written) + rest + missing
 
 
 def surrogate(header: bytes) -> bytes:

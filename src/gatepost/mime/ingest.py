@@ -13,7 +13,7 @@ from gatepost.mime.parameters import parameter
 from gatepost.mime.scan import scan
 from gatepost.mime.structure import Envelope, Parsed, Part, leaves, pack
 from gatepost.mime.text import preview, window
-from gatepost.mime.wire import Octets
+from gatepost.mime.wire import Octets, missing_end
 
 REFERENCES: Final = 100
 """Message-IDs kept for threading: the last ones, for the nearest ancestors matter most."""
@@ -37,8 +37,12 @@ def ingest(wire: Octets) -> Ingested:
     """Reads a message in wire form. Never raises for its content."""
     end = header_end(wire)
     parsed = _parse(wire, end)
-    size = 0 if end > downgrade.HEADER_OCTETS else downgrade.ascii_size(wire[:end], len(wire))
+    size = 0 if end > downgrade.HEADER_OCTETS else _ascii_size(wire, end)
     return Ingested(end, pack(parsed), parsed.message_id, parsed.references, size, parsed.preview)
+
+
+def _ascii_size(wire: Octets, end: int) -> int:
+    return downgrade.ascii_size(wire[:end], len(wire), ended=not missing_end(wire[-2:]))
 
 
 def undescribed(wire: Octets) -> Ingested:

@@ -7,7 +7,8 @@ Mail files have bare LF more often than not, and some have both. The wire form i
 `lf`     the original has LF throughout and no CR: turning CRLF into LF gives it back exactly;
 `mixed`  neither: the original must be stored beside the wire form.
 
-A last line without an end stays without one.
+A last line without an end stays without one. Who hands the message out ends it (RFC 1939 §3), and counts that line
+end in its size (§5): see `missing_end`.
 """
 
 from __future__ import annotations
@@ -66,6 +67,14 @@ class ToLf:
         chunk = self._held + chunk
         self._held = b"\r" if chunk.endswith(b"\r") else b""
         return chunk.removesuffix(self._held).replace(b"\r\n", b"\n")
+
+
+def missing_end(tail: bytes) -> int:
+    """Octets that end the last line of a wire form with these last octets (two, or all there are): 2 if it has no end.
+
+    An empty message has no last line.
+    """
+    return 0 if not tail or tail.endswith(b"\r\n") else 2
 
 
 def canonical(data: bytes) -> tuple[bytes, str]:

@@ -156,6 +156,8 @@ class NewEmail(Struct, frozen=True):
     line_ends: str = "crlf"
     original: Inline | Staged | None = None
     preview: str = ""
+    missing_end: int = 0
+    """2 where the last line has no end: readers put one there, so sizes count it."""
 
 
 class Target(Struct, frozen=True):

@@ -22,7 +22,10 @@ def test_ingest_tells_what_the_store_keeps() -> None:
 def test_a_header_with_eight_bit_has_a_surrogate_size() -> None:
     data = "Subject: Grüße\r\n\r\nbody".encode()
     head = data[: header_end(data)]
-    assert ingest(data).ascii_size == len(data) - len(head) + len(surrogate(head))
+    assert ingest(data).ascii_size == len(data) - len(head) + len(surrogate(head)) + len("\r\n")
+    assert ingest(data + b"\r\n").ascii_size == ingest(data).ascii_size
+    assert ingest("Subject: Grüße".encode()).ascii_size == len(b"Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\n")
+    assert ingest(b"Subject: a\r\n" + "ü".encode() * 3).ascii_size == len(b"Subject: a\r\n")
 
 
 def test_an_enormous_header_has_no_surrogate(monkeypatch) -> None:

@@ -4,7 +4,7 @@ import mmap
 
 import pytest
 
-from gatepost.mime.wire import ToLf, canonical, line_ends, pieces, to_wire
+from gatepost.mime.wire import ToLf, canonical, line_ends, missing_end, pieces, to_wire
 from gatepost.model import CHUNK
 
 
@@ -58,3 +58,8 @@ def test_a_mapped_file_is_read_as_octets_are(tmp_path) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         assert line_ends(data) == "lf"
         assert b"".join(to_wire(pieces(data))) == b"a\r\nb\r\n"
+
+
+@pytest.mark.parametrize(("tail", "missing"), [(b"", 0), (b"\r\n", 0), (b"a\n", 2), (b"a\r", 2), (b"ab", 2), (b"a", 2)])
+def test_what_a_last_line_lacks(tail: bytes, missing: int) -> None:
+    assert missing_end(tail) == missing

@@ -25,7 +25,7 @@ STILL_HERE = b"+OK still here\r\n"
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        (b"NOOP\r\n", STILL_HERE), (b"STAT\r\n", b"+OK 3 194\r\n"), (b"DELE 1\r\n", b"+OK "),
+        (b"NOOP\r\n", STILL_HERE), (b"STAT\r\n", b"+OK 3 196\r\n"), (b"DELE 1\r\n", b"+OK "),
         (b"DELE 4\r\n", b"-ERR "), (b"RETR 1\r\n", b"+OK octets: 73\r\nFrom: "), (b"RETR 0\r\n", None),
         (b"LIST\r\n", b"+OK "), (b"UIDL\r\n", b"+OK "), (b"RSET\r\n", b"+OK "),
     ],
@@ -97,7 +97,7 @@ def test_the_longest_line_is_as_long_as_ever(octets, end):
 
 def test_the_end_of_a_line_that_is_too_long_is_no_command():
     answers = asyncio.run(both_ways(STATES["logged in"], b"x" * 20_000, b"NOOP\r\n", b"STAT\r\n"))
-    assert answers[1:] == [b"", b"+OK 3 194\r\n"]
+    assert answers[1:] == [b"", b"+OK 3 196\r\n"]
 
 
 def test_who_has_had_the_time_to_log_in_is_told_so():

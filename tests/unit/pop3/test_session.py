@@ -70,7 +70,7 @@ def test_a_known_login_to_an_inbox_at_hand_waits_for_nothing():
         for line in (f"USER {LOGIN}", f"PASS {PASSWORD}", "STAT"):
             session.machine.receive_data(line.encode() + b"\r\n")
             assert session.advance() is None
-        assert flow.collect().endswith(b"+OK you are logged in; messages: 3\r\n+OK 3 194\r\n")
+        assert flow.collect().endswith(b"+OK you are logged in; messages: 3\r\n+OK 3 196\r\n")
         assert house.locks.held == {house.store.account.account_id}
         assert house.tally.sessions == 1
 

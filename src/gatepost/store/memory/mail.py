@@ -75,7 +75,7 @@ class MemoryMail:
                 continue
             seen.add(key)
             rules.mailbox_name(target.mailbox)
-            size = self._tables.check_body(command.email.body)
+            size = self._tables.check_body(command.email.body) + command.email.missing_end
             if command.email.original is not None:
                 self._tables.check_body(command.email.original)
             person = self._tables.person(target.account_id)
@@ -121,9 +121,10 @@ class MemoryMail:
         thread_id = next((person.threads[key] for key in keys if key in person.threads), email_id)
         for key in keys:
             person.threads.setdefault(key, thread_id)
+        size = len(self._tables.bodies[blob_id]) + new.missing_end
         email = Email(
-            email_id, person.account.account_id, blob_id, self._tables.sha256_of(blob_id),
-            len(self._tables.bodies[blob_id]), new.received, new.header_octets, new.structure, thread_id,
+            email_id, person.account.account_id, blob_id, self._tables.sha256_of(blob_id), size, new.received,
+            new.header_octets, new.structure, thread_id,
             new.ascii_size, new.line_ends, original,
         )  # fmt: skip
         person.emails[email_id] = StoredEmail(email, new.preview)

@@ -168,7 +168,8 @@ class _Ingest:
     def store(self) -> None:
         if self._stored:
             return
-        self.blob_id, self.size = self._writer.blobs.store(self.email.body)
+        self.blob_id, octets = self._writer.blobs.store(self.email.body)
+        self.size = octets + self.email.missing_end
         if self.email.original is not None:
             self.original_blob_id, _ = self._writer.blobs.store(self.email.original)
         self._stored = True

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 import apsw
 
 from gatepost.errors import StoreUnavailableError
+from gatepost.store.sqlite.sizes import measure
+
+_MEASURED: Final = 4
+"""The version at which the sizes of messages have another meaning than before."""
 
 
 @cache
@@ -43,10 +48,13 @@ def check_readable(connection: apsw.Connection) -> None:
 
 def migrate(connection: apsw.Connection, chain: Sequence[str] | None = None) -> None:
     """Applies what is missing. A step that fails leaves the version before it. Raises StoreUnavailableError."""
-    chain = steps() if chain is None else chain
+    own = steps()
+    chain = own if chain is None else chain
     if version(connection) > len(chain):
         check_readable(connection)
     for number in range(version(connection) + 1, len(chain) + 1):
         with connection:
             connection.execute(chain[number - 1]).fetchall()
+            if chain is own and number == _MEASURED:
+                measure(connection)
             connection.execute(f"PRAGMA user_version = {number}").fetchall()
