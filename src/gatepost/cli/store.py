@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from gatepost.cli import output
 from gatepost.cli.environment import Environment
 from gatepost.store.api import Finding
+from gatepost.store.commands import TrustClock
 
 app = typer.Typer(no_args_is_help=True, help="Check, back up and restore the store.")
 
@@ -60,6 +62,19 @@ def backup(
         output.json({"file": str(file), "octets": size})
     else:
         output.say(f"Wrote {file} ({size:,} octets). Keep it safe: it holds all mail and all password hashes.")
+
+
+@app.command("trust-clock")
+def trust_clock(context: typer.Context) -> None:
+    """Say that this machine's clock is right, after `gatepost status` doubts it: mail may expire again."""
+    environment: Environment = context.obj
+
+    async def work() -> None:
+        async with environment.engine.store(environment.settings) as store:
+            await store.execute(TrustClock())
+
+    environment.run(work())
+    output.say(f"The clock is believed: it is {time.strftime('%Y-%m-%d %H:%M:%S %Z')}. Mail may expire again.")
 
 
 @app.command("restore")

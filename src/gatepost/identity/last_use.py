@@ -25,7 +25,7 @@ class LastUse:
         self._uses: dict[int, tuple[int, int]] = {}
 
     def note(self, account_id: int, credential_id: int, now: float) -> None:
-        """`now`: `time.time()`."""
+        """`now`: seconds since the epoch."""
         self._uses[credential_id] = (account_id, int(now) // 60 * 60)
 
     async def flush(self) -> None:

@@ -113,12 +113,13 @@ class LogHandler(logging.Handler):
     """Brings what libraries and our own rooms log by the standard `logging` into the same log."""
 
     def __init__(self, log: Log) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self._log = log
 
     def install(self) -> None:
-        """Makes it the only handler of the process."""
+        """Makes it the only handler of the process. Libraries are heard when they warn, our own rooms before."""
         logging.root.handlers[:] = [self]
+        logging.getLogger("gatepost").setLevel(logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line for the message, and one for each line of a traceback."""

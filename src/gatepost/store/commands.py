@@ -263,9 +263,13 @@ class Expire(Command[int], frozen=True):
     most: int = 500
 
 
+class TrustClock(Command[None], frozen=True):
+    """The administrator says that the wall clock is right, whatever it said before: see `gatepost.store.clock`."""
+
+
 ANY_COMMAND = (
     CreateDomain | RemoveDomain | CreateAccount | UpdateAccount | RemoveAccount | AddAddress | RemoveAddress
     | SetCredential | RemoveCredential | TouchCredentials | StageChunk | DropUploads | Deliver | Admit | CreateMailbox
-    | DeleteMessages | RestoreMessage | SetFlags | Expire
+    | DeleteMessages | RestoreMessage | SetFlags | Expire | TrustClock
 )  # fmt: skip
 """For the codec: the closed set of writes."""

@@ -21,6 +21,7 @@ import uvloop
 from gatepost.errors import MisuseError, StoreHeldError
 from gatepost.store import wire
 from gatepost.store.api import Changed
+from gatepost.store.clock import StoreClock, steady
 from gatepost.store.commands import Expire
 from gatepost.store.generation import Generation
 from gatepost.store.socket_path import listening_socket
@@ -101,10 +102,13 @@ class Keeper:
         fatal: Callable[[Exception], None],
         vfs: str | None = None,
         lock: DirectoryLock | None = None,
+        steady: Callable[[], float] = steady,
     ) -> None:
-        """Raises StoreHeldError, if it was given no `lock` and another process has the store; StoreCorruptError."""
+        """`clock` may be set at any time, `steady` never.
+
+        Raises StoreHeldError, if it was given no `lock` and another process has the store; StoreCorruptError.
+        """
         self._directory = directory
-        self._clock = clock
         self._lock = lock or DirectoryLock(directory)
         try:
             connection = open_writer(directory, vfs)
@@ -113,7 +117,8 @@ class Keeper:
             raise
         self._generation = Generation(directory)
         self._generation.begin()
-        self._committer = Committer(connection, clock, self._generation, publish=self._publish, fatal=fatal)
+        self._clock = StoreClock(directory, clock, steady)
+        self._committer = Committer(connection, self._clock, self._generation, publish=self._publish, fatal=fatal)
         self.connections: set[KeeperConnection] = set()
         self._server: asyncio.Server | None = None
         self._housekeeping: asyncio.TimerHandle | None = None
@@ -128,8 +133,15 @@ class Keeper:
         self._housekeeping = loop.call_later(first, self.housekeep)
 
     def housekeep(self) -> None:
-        """One slice, then the next when its answer comes, until nothing is left; then again in an hour."""
-        self._committer.submit(Expire(int(self._clock()), SLICE), 0, self._housekept)
+        """One slice, then the next when its answer comes, until nothing is left; then again in an hour.
+
+        None while nobody knows what time it is.
+        """
+        now = self._clock.believed()
+        if now is None:
+            self._housekept(None, None)
+        else:
+            self._committer.submit(Expire(int(now), SLICE), 0, self._housekept)
 
     def _housekept(self, removed: int | None, error: Exception | None) -> None:
         if error is not None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from gatepost.store.clock import read_record
+
 _DAMAGED: Final = ".damaged-"
 
 
@@ -23,7 +25,8 @@ def damaged_logs(directory: Path) -> Sequence[Path]:
 
 def notices(directory: Path) -> Sequence[str]:
     """One sentence or two for each; the most important first. Raises PermissionError."""
-    return [*_of_damage(directory)]
+    doubt = read_record(directory).doubt()
+    return [*_of_damage(directory), *([doubt] if doubt else [])]
 
 
 def _of_damage(directory: Path) -> Iterator[str]:

@@ -124,12 +124,16 @@ def test_what_libraries_log_comes_into_the_same_log() -> None:
         LogHandler(log).install()
         assert len(root.handlers) == 1
         logging.getLogger("gatepost.store").warning("the %s\nis slow", "disk")
+        logging.getLogger("gatepost.store").info("mail expired")
+        logging.getLogger("asyncio").info("nobody wants to know")
         try:
             raise ZeroDivisionError("oops\r\n")
         except ZeroDivisionError:
             logging.getLogger("asyncio").exception("a task failed")
     finally:
         root.handlers[:] = before
+        logging.getLogger("gatepost").setLevel(logging.NOTSET)
+    assert lines.pop(1) == b"gatepost: mail expired level=info by=gatepost.store\n"
     assert lines[0] == b"gatepost: the disk\\nis slow level=warning by=gatepost.store\n"
     assert lines[1].startswith(b"gatepost: a task failed level=error by=asyncio")
     assert any(line.startswith(b"gatepost: ZeroDivisionError: oops") for line in lines)

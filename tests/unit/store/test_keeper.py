@@ -12,10 +12,11 @@ import struct
 import pytest
 
 from gatepost.errors import AlreadyExistsError, MisuseError, StoreUnavailableError
+from gatepost.model import DeletePolicy
 from gatepost.store import keeper as keeper_module
 from gatepost.store import wire
 from gatepost.store.api import Changed
-from gatepost.store.commands import CreateDomain, UpdateAccount
+from gatepost.store.commands import CreateDomain, DeleteMessages, TouchCredentials, TrustClock, UpdateAccount
 from gatepost.store.keeper import Keeper, run_keeper
 from gatepost.store.remote import ANYTHING, open_remote
 from gatepost.store.socket_path import connected_socket
@@ -23,6 +24,7 @@ from gatepost.store.sqlite.local import open_local
 from support.stores import Clock, count_commits, deliver, fail, new_account, put
 
 CLOCK = Clock()
+DAY = 86_400
 
 
 async def started(directory):
@@ -299,9 +301,10 @@ def test_housekeeping_goes_on_in_slices_until_nothing_is_left(tmp_path, monkeypa
     clock = Clock()
 
     async def main():
-        keeper = Keeper(tmp_path, clock, fatal=fail)
+        keeper = Keeper(tmp_path, clock, fatal=fail, steady=clock)
         await keeper.start()
         store = open_remote(tmp_path)
+        await store.execute(TrustClock())
         account = await new_account(store)
         await store.execute(UpdateAccount(account.account_id, expire_days=1))
         for n in range(5):
@@ -317,6 +320,44 @@ def test_housekeeping_goes_on_in_slices_until_nothing_is_left(tmp_path, monkeypa
         await keeper.stop()
         keeper._housekept(0, None)
         keeper._housekept(None, RuntimeError("x"))
+
+    asyncio.run(main())
+
+
+def test_housekeeping_waits_while_nobody_knows_what_time_it_is(tmp_path, caplog):
+    """A machine that starts 400 days ahead for two minutes: nothing is gone, neither old mail nor what is on hold."""
+    clock, steady = Clock(), Clock(5.0)
+
+    async def main():
+        keeper = Keeper(tmp_path, clock, fatal=fail, steady=steady)
+        await keeper.start()
+        store = open_remote(tmp_path)
+        await store.execute(TrustClock())
+        account = await new_account(store)
+        await store.execute(UpdateAccount(account.account_id, expire_days=30))
+        place = await put(store, account, b"held")
+        held = DeleteMessages(account.account_id, place.mailbox_id, (place.uid,), DeletePolicy.HOLD, DAY)
+        await store.execute(held)
+        await put(store, account, b"old")
+        clock.now += 400 * DAY
+        for _ in range(2):
+            keeper.housekeep()
+            steady.now += 60
+        await store.execute(TouchCredentials(()))
+        assert len(await store.held(account.account_id)) == 1
+        assert (await store.mailbox(account.account_id, "INBOX")).messages == 1
+        assert "No mail expires" in caplog.text
+        await store.execute(TrustClock())
+        with caplog.at_level(logging.INFO):
+            keeper.housekeep()
+            await store.execute(TouchCredentials(()))
+        assert not await store.held(account.account_id)
+        assert (
+            "messages older than EXPIRE allows: 1, messages whose hold ended: 1, old lines of the journal: 1 "
+            "(mail of alice@example.com: 2)" in caplog.text
+        )
+        await store.close()
+        await keeper.stop()
 
     asyncio.run(main())
 

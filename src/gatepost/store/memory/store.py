@@ -45,6 +45,7 @@ from gatepost.store.commands import (
     SetFlags,
     StageChunk,
     TouchCredentials,
+    TrustClock,
     UpdateAccount,
 )
 from gatepost.store.memory.directory import MemoryDirectory
@@ -227,6 +228,8 @@ class MemoryStore:
                 return self._mail.set_flags(command)
             case Expire():
                 return self._mail.expire(command, now)
+            case TrustClock():
+                return None
             case _:
                 assert_never(command)
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 from gatepost.errors import DomainError, MisuseError, StoreCorruptError, StoreFullError, StoreUnavailableError
 from gatepost.store import rules
 from gatepost.store.api import Changed
+from gatepost.store.clock import StoreClock
 from gatepost.store.commands import ANY_COMMAND
 from gatepost.store.generation import Generation
 from gatepost.store.sqlite.writer import Writer
@@ -74,7 +75,7 @@ class Committer:
     def __init__(
         self,
         connection: apsw.Connection,
-        clock: Callable[[], float],
+        clock: StoreClock,
         generation: Generation,
         *,
         publish: Callable[[Changed], None],
@@ -83,7 +84,7 @@ class Committer:
         self.failed = False
         self._connection = connection
         self._execute = connection.execute
-        self._writer = Writer(connection, clock)
+        self._writer = Writer(connection, clock, clock.trust)
         self._generation = generation
         self._publish = publish
         self._fatal = fatal
@@ -229,7 +230,7 @@ class Committer:
         try:
             self._connection.wal_checkpoint(mode=mode)
         except apsw.BusyError:
-            log.info("somebody is reading: the rest of the write-ahead log stays beside the database")
+            log.debug("somebody is reading: the rest of the write-ahead log stays beside the database")
         except apsw.Error as error:
             if self._is_full(error):
                 log.warning("the disk is full: the write-ahead log grows until there is room")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Final
 
 from gatepost.model import DeletePolicy
@@ -12,6 +14,10 @@ from gatepost.store.sqlite.blobs import Blobs
 from gatepost.store.sqlite.deleter import Deleter
 from gatepost.store.sqlite.named import Statements
 
+log: Final = logging.getLogger("gatepost.store")
+
+NAMED: Final = 5
+"""Accounts that a line of the log names."""
 SLICE_OCTETS: Final = 64 * 1024 * 1024
 """Octets of bodies removed in one commit: about 50 ms in which nobody else can write."""
 UPLOADS: Final = 4
@@ -25,19 +31,50 @@ class Housekeeper:
         self._sql = sql
         self._blobs = blobs
         self._deleter = deleter
+        self._works: Final[dict[str, Callable[[int, int, int], int]]] = {
+            "messages older than EXPIRE allows": self._messages,
+            "messages whose hold ended": self._holds,
+            "bodies that nobody needed": self._bodies,
+            "unfinished uploads": self._uploads,
+            "old keys of deliveries": self._keys,
+            "old lines of the journal": self._journal,
+        }
+        self._removed: Counter[str] = Counter()
+        self._accounts: Counter[int] = Counter()
 
     def expire(self, command: Expire, now: int) -> int:
         """See the command."""
         done = 0
-        for work in (self._messages, self._holds, self._bodies, self._uploads, self._keys, self._journal):
+        for what, work in self._works.items():
             if done < command.most:
-                done += work(command.now, command.most - done, now)
+                removed = work(command.now, command.most - done, now)
+                self._removed[what] += removed
+                done += removed
+        if done < command.most:
+            self._tell()
         return done
+
+    def _tell(self) -> None:
+        """At the end of all slices: what went, and whose mail that was."""
+        removed, accounts = +self._removed, self._accounts
+        self._removed, self._accounts = Counter(), Counter()
+        if not removed:
+            return
+        names = [f"{self._login(account_id)}: {count}" for account_id, count in accounts.most_common(NAMED)]
+        if len(accounts) > NAMED:
+            names.append(f"{len(accounts) - NAMED} more accounts: {sum(sorted(accounts.values())[:-NAMED])}")
+        whose = f" (mail of {'; '.join(names)})" if names else ""
+        log.info("housekeeping is done; %s%s", ", ".join(f"{what}: {count}" for what, count in removed.items()), whose)
+
+    def _login(self, account_id: int) -> str:
+        row = self._sql.row("account", account_id)
+        return f"account {account_id}" if row is None else str(row[1])
 
     def _messages(self, at: int, most: int, now: int) -> int:
         found: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
         for account_id, mailbox_id, uid in self._sql.rows("expired_messages", at, most):
             found[account_id, mailbox_id].append(uid)
+            self._accounts[account_id] += 1
         return sum(
             self._deleter.delete(DeleteMessages(*key, tuple(uids), DeletePolicy.PURGE, expired=True), now)
             for key, uids in found.items()
@@ -50,6 +87,7 @@ class Housekeeper:
             self._sql.rows("remove_held", *key)
             self._sql.rows("refund", key[0], size)
             found[key[0]].append(key[1])
+            self._accounts[key[0]] += 1
         for account_id, email_ids in found.items():
             self._deleter.release_emails(account_id, email_ids, now)
         return len(rows)

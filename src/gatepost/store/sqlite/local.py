@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from gatepost.errors import StoreUnavailableError
 from gatepost.store.api import Changed
+from gatepost.store.clock import StoreClock
 from gatepost.store.commands import ANY_COMMAND, Command, Deliver, Inline, NewEmail, StageChunk
 from gatepost.store.generation import Generation
 from gatepost.store.sqlite.committer import Committer
@@ -46,7 +47,9 @@ class LocalStore(SqliteReader, OnlineMaintenance):
         self._generation.begin()
         self._listeners: dict[object, Callable[[Changed], None]] = {}
         self._pending: set[asyncio.Future[Any]] = set()
-        self._committer = Committer(connection, clock, self._generation, publish=self._publish, fatal=self._broken)
+        self._committer = Committer(
+            connection, StoreClock(directory, clock), self._generation, publish=self._publish, fatal=self._broken
+        )
         self._closed = False
 
     def _publish(self, changed: Changed) -> None:

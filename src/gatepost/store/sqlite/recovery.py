@@ -21,6 +21,7 @@ from typing import Final
 import apsw
 
 from gatepost.errors import StoreFullError
+from gatepost.owner import open_own
 from gatepost.store.notices import damaged_log_name
 from gatepost.store.sqlite import wal
 from gatepost.store.sqlite.named import Statements
@@ -152,7 +153,7 @@ _LEFT_OUT: Final = (
 
 
 def _copy(opened: apsw.VFSFile, target: Path) -> None:
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = open_own(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         size = opened.xFileSize()
         for start in range(0, size, PIECE):

@@ -31,6 +31,7 @@ from gatepost.store.commands import (
     SetFlags,
     StageChunk,
     TouchCredentials,
+    TrustClock,
     UpdateAccount,
 )
 from gatepost.store.sqlite.blobs import Blobs
@@ -45,8 +46,11 @@ from gatepost.store.sqlite.named import Statements
 class Writer:
     """All writes on one connection. `changes` collects what the last command did to mailboxes."""
 
-    def __init__(self, connection: apsw.Connection, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: apsw.Connection, clock: Callable[[], float], trust_clock: Callable[[], None] = lambda: None
+    ) -> None:
         self._clock = clock
+        self._trust_clock = trust_clock
         self.changes: list[Changed] = []
         connection.create_scalar_function("derived_uidl", cast("Any", derived_uidl), 2, deterministic=True)
         sql = Statements(connection, "read", "directory", "mail", "delete", "housekeeping")
@@ -80,5 +84,7 @@ class Writer:
                 return self._mailboxes.set_flags(command)
             case Expire():
                 return self._housekeeper.expire(command, now)
+            case TrustClock():
+                return self._trust_clock()
             case _:
                 assert_never(command)

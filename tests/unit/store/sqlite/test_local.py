@@ -7,7 +7,7 @@ import pytest
 from gatepost.errors import MisuseError, StoreCorruptError, StoreUnavailableError
 from gatepost.model import CHUNK, DeletePolicy
 from gatepost.store import rules
-from gatepost.store.commands import CreateDomain, DeleteMessages, Deliver, Expire, NewEmail, Target
+from gatepost.store.commands import CreateDomain, DeleteMessages, Deliver, Expire, NewEmail, Target, UpdateAccount
 from gatepost.store.sqlite import committer, housekeeping, local
 from gatepost.store.sqlite.local import open_local
 from support.stores import Clock, count_commits, deliver, mail, new_account, put, stage
@@ -187,3 +187,26 @@ def test_two_bodies_of_one_message_and_two_accounts(tmp_path):
         await store.close()
 
     asyncio.run(main())
+
+
+def test_what_housekeeping_removed_is_logged_in_one_line(tmp_path, caplog):
+    """Of how many accounts there are, the log names those that lost most."""
+
+    async def main():
+        clock = Clock()
+        store = open_local(tmp_path, clock)
+        for number in range(7):
+            account = await new_account(store, f"user{number}@example.com")
+            await store.execute(UpdateAccount(account.account_id, expire_days=1))
+            for message in range(7 - number):
+                await put(store, account, b"%d" % message)
+        clock.now += 100_000
+        while await store.execute(Expire(int(clock.now), 10)):
+            pass
+        await store.close()
+
+    with caplog.at_level("INFO"):
+        asyncio.run(main())
+    (line,) = [record.getMessage() for record in caplog.records if "housekeeping" in record.getMessage()]
+    assert "messages older than EXPIRE allows: 28 (mail of user0@example.com: 7; user1" in line
+    assert line.endswith("user4@example.com: 3; 2 more accounts: 3)")
