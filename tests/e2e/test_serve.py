@@ -297,7 +297,9 @@ def test_the_server_waits_for_a_command_that_has_the_store(held: tuple[Server, D
     lock.release()
     server.await_news("READY=1")
     server.add_user()
-    assert server.session().stat() == (0, 0)
+    client = server.session()
+    assert client.stat() == (0, 0)
+    client.quit()
 
 
 def test_a_server_that_waits_for_the_store_can_be_stopped(held: tuple[Server, DirectoryLock]) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from gatepost.archive import names, packed
 from gatepost.archive.item import Bad, Entry, Item, Place
-from gatepost.archive.maildir import write_file
+from gatepost.archive.maildir import make_folder, write_file
 from gatepost.archive.tree import NOT_FOLLOWED, Found, Steps, Tree, key, links
 from gatepost.errors import AlreadyExistsError
 from gatepost.model import INBOX
@@ -64,7 +64,7 @@ class EmlWriter:
     def begin(self, place: Place) -> None:
         """Raises AlreadyExistsError if there are message files in the folder already."""
         self.folder = self.root.joinpath(*names.to_path(place.name))
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder)
         if any(self.folder.glob("*.eml")):
             raise AlreadyExistsError(f"{self.folder} holds messages already: choose a new directory to export to")
 

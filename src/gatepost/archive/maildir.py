@@ -118,7 +118,7 @@ class MaildirWriter:
         self.folder = self.root if place.name == INBOX else self.root / names.to_maildir(place.name)
         self.lines = [f"3 V{place.uidvalidity} N{place.uidnext}"]
         self.keywords = []
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.root)
         try:
             self.folder.mkdir(mode=0o700, exist_ok=self.folder == self.root)
             for name in ("cur", "new", "tmp"):
@@ -150,10 +150,20 @@ class MaildirWriter:
 
     def end(self) -> None:
         """Writes the lists of UIDs and keywords."""
-        (self.folder / "dovecot-uidlist").write_text("\n".join((*self.lines, "")))
+        self._write_list("dovecot-uidlist", self.lines)
         if self.keywords:
-            lines = [f"{number} {name}\n" for number, name in enumerate(self.keywords)]
-            (self.folder / "dovecot-keywords").write_text("".join(lines))
+            self._write_list("dovecot-keywords", [f"{number} {name}" for number, name in enumerate(self.keywords)])
+
+    def _write_list(self, name: str, lines: Iterable[str]) -> None:
+        (self.folder / name).touch(0o600)
+        (self.folder / name).write_text("\n".join((*lines, "")))
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a directory, and those above it that are missing, for its owner alone (`Path.mkdir` opens those above)."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_file(path: Path, chunks: Iterable[bytes], received: int) -> int:

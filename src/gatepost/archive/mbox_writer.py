@@ -15,6 +15,7 @@ from typing import Final
 
 from gatepost.archive import names
 from gatepost.archive.item import Entry, Place
+from gatepost.archive.maildir import make_folder
 from gatepost.archive.separator import MONTHS
 from gatepost.errors import AlreadyExistsError
 
@@ -35,7 +36,7 @@ class MboxWriter:
         """Raises AlreadyExistsError if the file is there."""
         *above, last = names.to_path(place.name)
         folder = self.root.joinpath(*above)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / f"{last}.mbox"
         try:
             self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -352,13 +352,19 @@ def _write(text: str) -> None:
         raise InvalidValueError(f"the report cannot be written: {error.strerror}\nMake room, or print it.") from error
 
 
+def _for_the_owner(name: str, flags: int) -> int:
+    """A report names people, servers and what is wrong with them."""
+    return os.open(name, flags, 0o600)
+
+
 def _save(where: str, text: str) -> None:
     """Writes a file, or to standard output. Raises InvalidValueError."""
     if where == _STDOUT:
         _write(text)
         return
     try:
-        Path(where).write_text(text, "utf-8", errors="backslashreplace")
+        with open(where, "w", encoding="utf-8", errors="backslashreplace", opener=_for_the_owner) as file:
+            file.write(text)
     except OSError as error:
         raise InvalidValueError(f"{where} cannot be written: {error.strerror}\nGive another place.") from error
     output.note(f"Wrote {where}.")

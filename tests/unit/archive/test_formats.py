@@ -4,9 +4,10 @@ import pytest
 
 from gatepost.archive import eml, maildir, mbox_writer
 from gatepost.archive.formats import Format, detect, read, writer
-from gatepost.archive.item import Bad
+from gatepost.archive.item import Bad, Entry, Place
 from gatepost.archive.tree import Tree
 from gatepost.errors import InvalidValueError
+from gatepost.model import Flag
 
 FROM = b"From a@x Thu Jan  1 00:01:40 1970\n\nx\n"
 
@@ -91,3 +92,14 @@ def test_a_folder_that_cannot_be_read_is_reported(tmp_path, form, monkeypatch) -
 
     monkeypatch.setattr(Tree, "entries", entries)
     assert list(read(tmp_path, form)) == [Bad("closed", "Permission denied")]
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_what_is_written_is_for_its_owner_alone(tmp_path, form) -> None:
+    made = writer(tmp_path / "new" / "export", form)
+    for name in ("INBOX", "Archive/2019/Spring"):
+        made.begin(Place(name, 1, 2))
+        made.add(Entry(1, 99, Flag.SEEN, (), "u"), [b"Subject: x\n\n"])
+        made.end()
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "new").rglob("*")} == {0}
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700

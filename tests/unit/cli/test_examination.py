@@ -91,6 +91,7 @@ def test_a_page_and_a_bundle_beside_the_text(found, tmp_path):
     assert result.stdout.startswith("✓ ok")
     assert result.stderr == "Wrote a.html.\nWrote b.txt.\n"
     assert (tmp_path / "a.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.glob("*.*t*")} == {0o600}
     bundle = (tmp_path / "b.txt").read_text("utf-8")
     assert "[user 1]@example.com" in bundle
     assert "me@example.com" not in bundle
