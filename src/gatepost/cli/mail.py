@@ -22,7 +22,7 @@ from gatepost.cli import output
 from gatepost.cli.deliver import deliver
 from gatepost.cli.environment import Environment
 from gatepost.delivery.exporter import Exported, export, listed, octets
-from gatepost.delivery.importer import Importer, Report
+from gatepost.delivery.importer import Importer, Report, every
 from gatepost.errors import NoSuchMailboxError, NoSuchMessageError
 from gatepost.identity.admin import find_account
 from gatepost.mime.addresses import Address
@@ -144,7 +144,7 @@ def import_(
     environment: Environment = context.obj
     with _files(path):
         found = formats.detect(path) if form is Source.AUTO else Format(form.value)
-        total = len(list(formats.read(path, found))) if _watched() else 0
+        total = sum(1 for _ in every(formats.read(path, found))) if _watched() else 0
 
     async def work(store: Store, account: Account) -> Report:
         salt = str(time.time_ns()) if again else ""

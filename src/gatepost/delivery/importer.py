@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
@@ -53,6 +53,22 @@ class Report:
         return self.imported + self.repeated + len(self.skipped)
 
 
+def every(source: Source) -> Iterator[Item | Bad]:
+    """The source; a bug of ours in reading it ends it there, and what came before counts.
+
+    Raises OSError when the source itself cannot be read.
+    """
+    last = ""
+    try:
+        for one in source:
+            yield one
+            last = one.key
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- see above
+        yield Bad(f"whatever follows {last}" if last else "all of it", _bug(error))
+
+
 def _bug(error: Exception) -> str:
     log.error("reading mail failed", exc_info=error)
     return f"Gatepost failed on it, please report this bug ({type(error).__name__}: {str(error)[:200]})"
@@ -81,7 +97,7 @@ class Importer:
         Raises StoreFullError, StoreUnavailableError, StoreCorruptError: run it again when that is mended.
         """
         try:
-            for one in self._all_of(source):
+            for one in every(source):
                 await self._take(one)
                 progress(self.report)
             while self._waiting:
@@ -94,18 +110,6 @@ class Importer:
             await asyncio.gather(*tasks, return_exceptions=True)
         return self.report
 
-    def _all_of(self, source: Source) -> Iterator[Item | Bad]:
-        """The source; a bug of ours in reading it ends it there, but what came before is imported and reported."""
-        last = ""
-        try:
-            for one in source:
-                yield one
-                last = one.key
-        except OSError:
-            raise
-        except Exception as error:  # noqa: BLE001 -- see above
-            yield Bad(f"whatever follows {last}" if last else "all of it", _bug(error))
-
     async def _take(self, one: Item | Bad) -> None:
         if isinstance(one, Bad):
             (self.report.doubts if isinstance(one, Doubt) else self.report.skipped).append(one)
@@ -113,7 +117,7 @@ class Importer:
         if len(self._waiting) >= IN_FLIGHT:
             await self._finish()
         try:
-            delivery = await self._delivery(one)
+            item, delivery = await self._delivery(one)
         except _FATAL:
             raise
         except (DomainError, OSError) as error:
@@ -121,10 +125,11 @@ class Importer:
         except Exception as error:  # noqa: BLE001 -- one strange message must not stop the others
             self.report.skipped.append(Bad(one.key, _bug(error)))
         else:
-            self._waiting.append((one, delivery.email, asyncio.ensure_future(self._store.execute(delivery))))
+            self._waiting.append((item, delivery.email, asyncio.ensure_future(self._store.execute(delivery))))
             await asyncio.sleep(0)  # it begins now, while the next message is read
 
-    async def _delivery(self, item: Item) -> Deliver:
+    async def _delivery(self, item: Item) -> tuple[Item, Deliver]:
+        """The item with the size that it has unpacked, and its delivery."""
         check_size(item.size, self._most)
         with item.open() as data:
             mailbox = self._name(item.folder)
@@ -136,10 +141,12 @@ class Importer:
                 uidl=item.uidl or x_uidl(data),
                 once=self._key(mailbox, data),
             )
+            item = replace(item, size=len(data))
+            check_size(item.size, self._most)
             if item.size > CHUNK:
                 await self._store.execute(Admit(target, item.size))
             email = await prepare(self._store, data, received=min(max(item.received, 0), LATEST), most=self._most)
-        return Deliver(email, (target,))
+        return item, Deliver(email, (target,))
 
     def _name(self, folder: str) -> str:
         if not folder:

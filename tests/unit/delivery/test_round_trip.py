@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -381,5 +382,17 @@ def test_a_bug_in_the_store_stops_no_other(tmp_path: Path) -> None:
         store.after, store.error = 1, TypeError("bug")
         report = await take(store, account, tmp_path / "in", Format.MAILDIR)
         assert (report.imported, len(report.skipped)) == (1, 1)
+
+    run(work)
+
+
+def test_what_is_compressed_counts_as_what_it_holds(tmp_path: Path) -> None:
+    mail = b"Subject: a\n\n" + b"x" * 3000 + b"\n"
+    maildir(tmp_path / "in", [gzip.compress(mail), gzip.compress(mail * 9)])
+
+    async def work(store: Refusing, account: int) -> None:
+        report = await take(store, account, tmp_path / "in", Format.MAILDIR, most=10_000)
+        assert (report.imported, report.octets) == (1, len(mail))
+        assert "27,1" in report.skipped[0].reason
 
     run(work)

@@ -15,7 +15,7 @@ COMMAND: Final = ("nft", "--numeric", "list", "ruleset")
 
 _BLOCK: Final = re.compile(r"(table|chain|set|map|flowtable|counter|quota|limit|ct \w+)\s+(.*?)\s*\{$")
 _DESTINATION: Final = re.compile(r"\bdport\s+(?:!=\s+)?(\{[^}]*\}|\S+)")
-_RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?")
+_RANGE: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _INPUT: Final = re.compile(r"hook (?:input|prerouting|ingress)\b.*policy drop;")
 
 Lines = list[tuple[str, str, str]]
