@@ -326,6 +326,8 @@ class Script:
     accept: Act | None = None
     greets_after: float = 0.0
     drips: float = 0.0
+    header: bytes = b""
+    """What must come before all else, or the connection is closed: a balancer's line."""
     waits_for: bytes = b""
     """The greeting comes only when this came; without a dialog after it."""
     then: Act | None = None
@@ -351,6 +353,7 @@ _POP3 = {
     "USER": b"+OK\r\n",
     "PASS": b"+OK logged in\r\n",
     "STAT": b"+OK 2 320\r\n",
+    "UIDL": b"+OK\r\n1 QhdPYR:00WBw1Ph7x7\r\n2 QhdPYR:00WBw1Ph7x8\r\n.\r\n",
     "QUIT": [b"+OK bye\r\n", CLOSE],
     "ELSE": b"-ERR what?\r\n",
 }
@@ -563,6 +566,12 @@ class _Session:
         if script.accept is not None:
             await self._act(script.accept)
             return
+        if script.header and not (await link.read_until(b"\n")).startswith(script.header):
+            link.close()
+            return
+        if script.header:
+            link.incoming.write(link.kept)
+            link.kept = b""
         if script.mode is IMPLICIT and script.context is not None:
             await link.start_tls(script.context)
             self.inside = True

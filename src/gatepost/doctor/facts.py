@@ -310,6 +310,10 @@ class Contact(Struct, frozen=True):
     inside_tls: Capabilities | None = None
     login: Login | None = None
     visit: Visit | None = None
+    listing: Visit | None = None
+    """POP3: the answer to UIDL, or as much of it as was read."""
+    behind_header: bool = False
+    """The port spoke as it should behind a PROXY header."""
     helo_reply: bytes = b""
     """SMTP: the reply to EHLO or HELO, if it was an error."""
     transcript: tuple[str, ...] = ()

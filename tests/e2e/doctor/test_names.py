@@ -78,6 +78,13 @@ SPECIMENS = (
         zone=lambda _: {"xn--bcher-kva.example.test": LOOPBACK},
     ),
     Specimen("D30", IMAPS, "imaps"),
+    Specimen(
+        "D47",
+        healthy("imap", HOME.issue("hotspot.example.test")),
+        "imaps",
+        zone=lambda _: {"no-such-host.invalid": LOOPBACK},
+        also="C3",
+    ),
     address("D8", lambda _: {DOMAIN: {"MX": ["0 ."]}, HOST: Fault.NXDOMAIN}),
     address("D9", publishing(pop3s=NOTHING)),
     address("D14", lambda _: {DOMAIN: {"MX": ["10 mx.nowhere.test."]}, HOST: Fault.NXDOMAIN}, also="D42"),

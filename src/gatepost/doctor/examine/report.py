@@ -21,6 +21,7 @@ from gatepost.doctor.judge.trust import foreign_hosts
 from gatepost.doctor.judge.verdict import verdict
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Finding, Question, Report, ServiceReport, Status, Target, worst
+from gatepost.doctor.names.reading import addresses
 from gatepost.doctor.names.spelling import literal
 
 UNANSWERED: Final = "D2"
@@ -68,9 +69,18 @@ class Judging:
         cut_off = self._is_cut_off()
         if cut_off:
             yield self._cut_off()
+        yield from self._same_for_all()
         found = merged(self._of_names())
         # That nobody answers for a name is the same once more.
         yield from (each for each in found if not (cut_off and each.id == UNANSWERED))
+
+    def _same_for_all(self) -> Iterator[Finding]:
+        """D47: whoever answers for names that do not exist answers for these by no knowledge either."""
+        lie = self.seen.nowhere
+        hosts = [name for name, host in self.seen.names.items() if lie and set(lie.values) & set(addresses(host))]
+        if lie and hosts:
+            proof, values = names.evidence(lie), ", ".join(lie.values)
+            yield self.book.finding("D47", subject=", ".join(hosts), evidence=proof, names=values)
 
     def _cut_off(self) -> Finding:
         lookups = [each for host in self.seen.names.values() for each in (host.v4, host.v6) if each]

@@ -27,6 +27,8 @@ class Seen:
     login: Contact | None = None
     outside: Lookup | None = None
     """What the name server said of a name that everybody knows, where it answered for none that was asked."""
+    nowhere: Lookup | None = None
+    """What the name server said of a name that there cannot be, where no server proved who it is."""
     authorities: tuple[str, ...] = ()
     """Subjects of the authorities that the question trusts beside the system's."""
     shut_out: bool = False

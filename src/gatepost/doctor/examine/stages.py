@@ -25,7 +25,7 @@ from gatepost.doctor.examine.roles import Finder, Looker
 from gatepost.doctor.examine.seen import Place, Seen
 from gatepost.doctor.facts import Contact, Dial, Discovery, HostNames, Login, Lookup, Outcome, Reach, Surroundings
 from gatepost.doctor.judge.names import BAD
-from gatepost.doctor.judge.pen import between_servers
+from gatepost.doctor.judge.pen import between_servers, session
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Progress, Question, Stage, Status, Target
 
@@ -39,6 +39,8 @@ CONTACTS: Final = 8.5
 """For one contact with a server that lets us in and then keeps us waiting, all its attempts together."""
 WELL_KNOWN: Final = ("a.root-servers.net", "A")
 """A question that every name server with a way to the Internet can answer, and that tells nobody anything."""
+NOWHERE: Final = ("no-such-host.invalid", "A")
+"""A name that there cannot be (RFC 6761 §6.4): who answers with an address does so whatever is asked."""
 MOMENT: Final = 0.2
 """Those who look have to be done a little before, to hand over what they saw."""
 AROUND: Final = 3.0
@@ -155,16 +157,24 @@ class Stages:
     async def find_out_why(self, seen: Seen, domain: str) -> None:
         """What can be seen beside failures. `domain`: what was typed as a host, but may be one of mail, or empty."""
 
+        async def look_nowhere() -> None:
+            if seen.contacts and not any(map(_is_verified, seen.contacts)):
+                seen.nowhere = await _within(self._scaled(AFTERWARDS), self._ask(*NOWHERE), _unanswered(*NOWHERE))
+
         async def look_outside() -> None:
             if not seen.contacts and _knows_nothing(seen):
-                asked = self.resolver.ask(*WELL_KNOWN)
+                asked = self._ask(*WELL_KNOWN)
                 seen.outside = await _within(self._scaled(AFTERWARDS), asked, _unanswered(*WELL_KNOWN))
 
         async def discover() -> None:
             if domain:
                 seen.discovery = await self.discover(domain)
 
-        await _all([self._look_around(seen), discover(), look_outside()])
+        await _all([self._look_around(seen), discover(), look_outside(), look_nowhere()])
+
+    async def _ask(self, name: str, kind: str) -> Lookup:
+        """Of the name server itself; without one nothing is answered."""
+        return _unanswered(name, kind) if self.resolver is None else await self.resolver.ask(name, kind)
 
     async def _look_around(self, seen: Seen) -> None:
         """Once for each address where something that should answer does not."""
@@ -233,6 +243,11 @@ def _knows_nothing(seen: Seen) -> bool:
     """Whether the name server gave no answer, and was not only silent: then it may be this name's own trouble."""
     hosts = [each for names in seen.names.values() for each in (names.v4, names.v6) if each] or [seen.discovery.mx]
     return all(each.outcome in BAD for each in hosts) and any(each.outcome is not Outcome.TIMED_OUT for each in hosts)
+
+
+def _is_verified(contact: Contact) -> bool:
+    done = session(contact)
+    return done is not None and done.verified
 
 
 def _of_host(contacts: Iterable[Contact], host: str) -> list[Contact]:

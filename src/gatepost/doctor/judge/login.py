@@ -89,6 +89,32 @@ def _visit(contact: Contact, provider: str, write: Pen) -> tuple[Finding, ...]:
     if visit is None:
         return ()
     if visit.accepted:
-        return (write("B1" if contact.target.service.protocol == "smtp" else "B0", visit.reply),)
+        return (
+            *_listed(contact, write),
+            write("B1" if contact.target.service.protocol == "smtp" else "B0", visit.reply),
+        )
     known = best_match(visit.reply, contact.target.service.protocol, provider, write.book)
     return (write(known.id if known else "A26", visit.reply, stage=Stage.MAILBOX),)
+
+
+_LONGEST_ID: Final = 70
+"""Characters of a unique-id: 0x21 to 0x7E, one at least (RFC 1939 §7)."""
+
+
+def _listed(contact: Contact, write: Pen) -> tuple[Finding, ...]:
+    """B2: names of messages by which no program can know them again. The last line may be cut off."""
+    if contact.listing is None or not contact.listing.accepted:
+        return ()
+    lines = [line.split() for line in contact.listing.reply.split(b"\n")[1:-1]]
+    numbered = [line for line in lines if line and line[0].isdigit()]
+    names = [line[1] if len(line) == 2 else b"" for line in numbered]
+    bad = [line for line, name in zip(numbered, names, strict=True) if not _is_name(name)]
+    twice = [line for line, name in zip(numbered, names, strict=True) if names.count(name) > 1] if not bad else []
+    if not bad and not twice:
+        return ()
+    proof = b" / ".join(b" ".join(line) for line in (bad or twice)[:5])
+    return (write("B2", proof, count=str(len(bad or twice))),)
+
+
+def _is_name(name: bytes) -> bool:
+    return 0 < len(name) <= _LONGEST_ID and all(0x21 <= octet <= 0x7E for octet in name)

@@ -6,6 +6,9 @@ clear, a web server and SSH. What was heard without TLS does.
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from gatepost.doctor.facts import Contact, Ending, Upgrade
 from gatepost.doctor.judge.pen import (
     Pen,
@@ -19,17 +22,20 @@ from gatepost.doctor.judge.pen import (
     session,
     speaks_tls,
 )
-from gatepost.doctor.judge.reach import hung_up, is_mute
+from gatepost.doctor.judge.reach import hung_up, is_mute, wants_header
 from gatepost.doctor.knowledge import Book
 from gatepost.doctor.model import Confidence, Finding
 from gatepost.doctor.tongues.speech import Speech, is_masked, refuses, speech
 from gatepost.ports import BY_NAME
 
+_PORTAL: Final = re.compile(rb"HTTP/1\.[01] (?:30[12378]|511)\b")
+"""A web server that leads elsewhere whatever it is told: sign-in pages of networks do (RFC 6585 §6)."""
+
 
 def judge(contact: Contact, book: Book) -> tuple[Finding, ...]:
     """Nothing where nothing was heard and no TLS was met, as after a failed connection."""
     write = Pen(contact, book)
-    if is_mute(contact) or hung_up(contact):
+    if is_mute(contact) or hung_up(contact) or wants_header(contact):
         return ()
     if stranger := _stranger(contact, write):
         return (stranger,)
@@ -46,7 +52,7 @@ def _stranger(contact: Contact, write: Pen) -> Finding | None:
         return None
     match spoken:
         case Speech.HTTP:
-            return write("X3", words)
+            return write("X31" if _PORTAL.match(words) else "X3", words)
         case Speech.SSH:
             return write("X4", words)
         case Speech.POP3 | Speech.IMAP | Speech.SMTP:

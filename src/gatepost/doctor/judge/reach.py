@@ -54,6 +54,8 @@ def judge(contact: Contact, surroundings: Surroundings, book: Book) -> tuple[Fin
 
 def _open(contact: Contact, write: Pen) -> tuple[Finding, ...]:
     """The connection came about; what follows may still be a hanging up without a word."""
+    if wants_header(contact):
+        return (write("T26", "nothing came but behind PROXY UNKNOWN"),)
     if end := hung_up(contact):
         return (write(*end),)
     if is_mute(contact):
@@ -63,6 +65,12 @@ def _open(contact: Contact, write: Pen) -> tuple[Finding, ...]:
         seconds = f"{contact.greeting.seconds:.1f}"
         found.append(write("T10", readable(contact.greeting.octets), seconds=seconds))
     return tuple(found)
+
+
+def wants_header(contact: Contact) -> bool:
+    """Whether the port says nothing to clients, and what belongs there to a balancer."""
+    said = any(each and each.octets for each in (contact.greeting, contact.plain, contact.poked))
+    return contact.behind_header and not said and not speaks_tls(contact.handshake)
 
 
 def hung_up(contact: Contact) -> tuple[str, str] | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -31,6 +32,10 @@ SLOW: Final = 0.4
 """A greeting that took so much of a step's time, where TLS begins after it, is not waited for once more by others."""
 POKED: Final = 0.3
 """A silent server has so much of a step's time to answer a command."""
+HEADED: Final = 0.15
+"""So much of a step's time for the answer to a PROXY header: it comes at once, or not at all."""
+PROXY_HEADER: Final = b"PROXY UNKNOWN\r\n"
+"""The first line of HAProxy's protocol, version 1 (its §2.1): a client whose address the balancer does not know."""
 PATIENCE: Final = 6.0
 """A whole contact takes so many times a step's time at most, and a login comes on top of it."""
 NO_TURN: Final = "not tried in time"
@@ -125,7 +130,7 @@ class _Encounter:
         async with asyncio.TaskGroup() as group:
             shaking = group.create_task(self._shake(wire))
             await asyncio.wait([shaking], timeout=self._place.timeout * SUSPICION)
-            listening = None if shaking.done() else group.create_task(self._listen_plain())
+            listening = None if shaking.done() else group.create_task(self._beside_header(self._listen_plain()))
             handshake = await shaking
             if listening is not None and handshake.done:
                 listening.cancel()
@@ -136,7 +141,7 @@ class _Encounter:
         is_tls = speech(wire.first) is Speech.TLS
         async with asyncio.TaskGroup() as group:
             if not is_tls and self._seen.plain is None:
-                group.create_task(self._listen_plain())
+                group.create_task(self._beside_header(self._listen_plain()))
             if is_tls or handshake.error in (EARLY_END, RESET):
                 group.create_task(self._probe(handshake))
 
@@ -186,7 +191,7 @@ class _Encounter:
             else:
                 await asyncio.wait([greeting], timeout=timeout * SUSPICION)
                 if not greeting.done():
-                    await self._poke_elsewhere()
+                    await self._beside_header(self._poke_elsewhere())
         return Listening(Ending.SILENT, b"", timeout * SUSPICION) if greeting.cancelled() else greeting.result()
 
     async def _speaks_tls(self) -> bool:
@@ -198,6 +203,28 @@ class _Encounter:
             tried = await shake(wire, context, self._place.target.host, self._place.timeout * SUSPICION)
             self._note(handshake=tried)
             return tried.done or tried.verify_code != 0 or speech(wire.first) is Speech.TLS
+
+    async def _beside_header(self, looking: Coroutine[Any, Any, None]) -> None:
+        """Looks, and meanwhile tries a PROXY header; not where there is no turn for it: few servers want one."""
+        async with asyncio.TaskGroup() as group:
+            if not self._place.manners.is_busy:
+                group.create_task(self._behind_header())
+            await looking
+
+    async def _behind_header(self) -> None:
+        """Whether the port speaks only behind a PROXY header, as servers behind a balancer do."""
+        async with self._place.wire() as (_, wire):
+            if wire is None or self._place.tongue is None:
+                return
+            patience = self._place.timeout * HEADED
+            with suppress(OSError):  # the answer tells how it ended
+                await wire.send(PROXY_HEADER, patience)
+            if self._place.implicit:
+                tried = await shake(wire, trust.trusting(), self._place.target.host, patience)
+                self._note(behind_header=tried.done)
+            else:
+                heard = await wire.listen(greeting_end, patience, REPLY_LIMIT)
+                self._note(behind_header=speech(heard.listening.octets) == self._place.tongue.name)
 
     async def _poke_elsewhere(self) -> None:
         async with self._place.wire() as (_, wire):
@@ -277,6 +304,7 @@ class _Encounter:
         self._note(login=login)
         if login.accepted and dialog.alive:
             self._note(visit=await dialog.visit(self._question.sender))
+            self._note(listing=await dialog.listing())
 
     def _refuse_login(self, error: str) -> None:
         if self._login:

@@ -107,6 +107,15 @@ class Dialog:
         command = asks[0].shown.removeprefix(f"{asks[0].tag.decode()} ")
         return Visit(command, accepted, self._redactor.clean(first.octets), first.seconds)
 
+    async def listing(self) -> Visit | None:
+        """The names by which programs know messages again, as many as fit; None where there are none."""
+        ask = self._tongue.listing()
+        if ask is None or not self.alive:
+            return None
+        heard = await self.ask(ask)
+        accepted = self._tongue.answer(ask, heard.octets) is Answer.YES
+        return Visit(ask.shown, accepted, self._redactor.clean(heard.octets), heard.seconds)
+
     async def goodbye(self) -> None:
         """Politely, without waiting long, and once."""
         if self.alive:

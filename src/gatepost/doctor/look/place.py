@@ -47,6 +47,11 @@ class Manners:
         self._all = asyncio.Semaphore(at_once)
         self._first = asyncio.Semaphore(at_once - 1)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether one more would have to wait."""
+        return self._all.locked()
+
     async def turn(self, *, first: bool = False) -> Callable[[], None]:
         """Waits for a turn; what it returns gives it back, and does nothing when it is called again.
 

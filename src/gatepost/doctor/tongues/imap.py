@@ -85,6 +85,10 @@ class Imap:
         """EXAMINE opens the mailbox read-only: not even a flag changes (RFC 3501 §6.3.2)."""
         return (_ask("gp5", "EXAMINE INBOX"),)
 
+    def listing(self) -> Ask | None:
+        """See `Tongue.listing`."""
+        return None
+
     def was_injected(self, octets: bytes) -> bool:
         """The tag of the command that was sent in the clear comes back."""
         return any(line.upper().startswith(b"GP3 ") for line in octets.split(b"\n"))

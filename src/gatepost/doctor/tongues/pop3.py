@@ -90,6 +90,10 @@ class Pop3:
         """STAT: what the maildrop holds."""
         return (Ask(b"STAT\r\n", "STAT"),)
 
+    def listing(self) -> Ask | None:
+        """UIDL (RFC 1939 §7)."""
+        return Ask(b"UIDL\r\n", "UIDL", long=True)
+
     def was_injected(self, octets: bytes) -> bool:
         """QUIT has one line for an answer, CAPA a list or a refusal before it."""
         statuses = [line for line in lines_of(octets) if line.upper().startswith(_STATUS)]

@@ -83,6 +83,10 @@ class Smtp:
             Ask(b"RSET\r\n", "RSET"),
         )
 
+    def listing(self) -> Ask | None:
+        """See `Tongue.listing`."""
+        return None
+
     def was_injected(self, octets: bytes) -> bool:
         """QUIT is answered by 221 and the end; anything complete before it answers NOOP."""
         replies, at = 0, 0

@@ -107,6 +107,10 @@ class Tongue(Protocol):
         """What to ask after a login, without changing anything. `sender`: SMTP's envelope sender to test."""
         ...
 
+    def listing(self) -> Ask | None:
+        """What asks for the names by which programs know messages again, after a login; None: there is nothing."""
+        ...
+
     def was_injected(self, octets: bytes) -> bool:
         """Whether `injected` was answered inside TLS. `octets`: all that came there, when only `goodbye` was sent."""
         ...

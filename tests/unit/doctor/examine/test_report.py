@@ -276,3 +276,14 @@ def test_others_that_answer_show_that_the_own_name_server_is_the_trouble() -> No
     others = (Lookup(HOST, "A", Outcome.ANSWER, ("9.9.9.9",), resolver="9.9.9.9"),)
     seen.names = {HOST: replace(names, others=others)}
     assert judging(seen).report(0.5).verdict.because == "D21"
+
+
+@pytest.mark.parametrize(("lie", "told"), [((), False), (("9.9.9.9",), False), (("192.0.2.1",), True)])
+def test_who_answers_for_what_cannot_exist_is_not_believed(lie: tuple[str, ...], told: bool) -> None:
+    seen = seen_of(contact())
+    outcome = Outcome.ANSWER if lie else Outcome.NXDOMAIN
+    seen.names = {HOST: HostNames(HOST, Lookup(HOST, "A", Outcome.ANSWER, ("192.0.2.1",)), None)}
+    seen.nowhere = Lookup("no-such-host.invalid", "A", outcome, lie)
+    made = judging(seen).report(0.5)
+    assert ("D47" in ids(made.findings)) is told
+    assert (made.verdict.because == "D47") is told

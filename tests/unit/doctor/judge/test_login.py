@@ -132,3 +132,30 @@ def test_unknown_words_are_less_sure() -> None:
 )
 def test_only_a_judged_password_was_refused(login: Login, no: bool) -> None:
     assert said_no(login) is no
+
+
+LISTINGS = {
+    "sound": (b"+OK\r\n1 a\r\n2 b!~\r\n.\r\n", 0),
+    "none at all": (b"+OK\r\n.\r\n", 0),
+    "cut off in a line": (b"+OK\r\n1 a\r\n2 b\r\n3 ", 0),
+    "doubled": (b"+OK\r\n1 a\r\n2 b\r\n3 a\r\n.\r\n", 2),
+    "empty": (b"+OK\r\n1 \r\n2\r\n3 c\r\n.\r\n", 2),
+    "with a space": (b"+OK\r\n1 a b\r\n.\r\n", 1),
+    "too long": (b"+OK\r\n1 " + b"x" * 71 + b"\r\n.\r\n", 1),
+    "not ASCII": (b"+OK\r\n1 \xe4\r\n.\r\n", 1),
+}
+
+
+@pytest.mark.parametrize(("reply", "bad"), LISTINGS.values(), ids=LISTINGS.keys())
+def test_names_of_messages_that_cannot_serve(reply: bytes, bad: int) -> None:
+    seen = contact(login=LOGGED_IN, visit=VISITED, listing=Visit("UIDL", True, reply))
+    found = judge(seen, "", BOOK)
+    assert [each.id for each in found] == ["A0", *["B2"] * (bad > 0), "B0"]
+    if bad:
+        assert f"{bad} messages" in found[1].cause
+
+
+def test_a_server_without_names_of_messages_is_told_elsewhere() -> None:
+    for listing in (None, Visit("UIDL", False, b"-ERR what?\r\n")):
+        seen = contact(login=LOGGED_IN, visit=VISITED, listing=listing)
+        assert "B2" not in [each.id for each in judge(seen, "", BOOK)]

@@ -60,6 +60,8 @@ SPECIMENS = {
         contact("pop3", plain=SILENT, greeting=None, poked=said(b"HTTP/1.0 400 Bad Request\r\n")),
         [("X3", "fail")],
     ),
+    "sign-in page": (in_the_clear("imaps", b"HTTP/1.1 302 Found\r\nLocation: /login\r\n"), [("X31", "fail")]),
+    "sign-in page that says so": (in_the_clear("imaps", b"HTTP/1.1 511 Sign in\r\n"), [("X31", "fail")]),
     "SSH": (in_the_clear("imaps", b"SSH-2.0-OpenSSH_9.2p1\r\n"), [("X4", "fail")]),
     "POP3 on an IMAP port": (contact("imap", plain=said(b"+OK ready\r\n"), greeting=None), [("X5", "fail")]),
     "IMAP inside TLS on a POP3 port": (contact(greeting=said(b"* OK ready\r\n")), [("X5", "fail")]),

@@ -180,3 +180,14 @@ def test_of_this_machine_nobody_says_that_a_public_address_or_a_firewall_is_the_
         assert "public" not in here.fix
     (there,) = judge(unreached(), NOTHING, BOOK)
     assert "127.0.0.1" in there.cause
+
+
+def test_a_port_that_speaks_behind_a_header_only() -> None:
+    silent = contact(handshake=failed_handshake("timed out"), plain=SILENT, poked=SILENT, greeting=None)
+    silent = replace(silent, behind_header=True)
+    assert told(judge(silent, NOTHING, BOOK)) == [("T26", "fail")]
+    assert told(judge(replace(silent, behind_header=False), NOTHING, BOOK)) == [("T9", "fail")]
+    shut = replace(silent, plain=CLOSED, poked=None)
+    assert told(judge(shut, NOTHING, BOOK)) == [("T26", "fail")]
+    slow = replace(silent, plain=said(b"+OK\r\n"))
+    assert told(judge(slow, NOTHING, BOOK)) == [("T0", "pass")]

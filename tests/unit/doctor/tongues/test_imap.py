@@ -129,3 +129,8 @@ def test_a_reply_of_nothing_but_literals_takes_little_time() -> None:
     began = time.process_time()
     assert IMAP.reply_end(IMAP.starttls, b"{0}\r\n" * 13_000) == 0
     assert time.process_time() - began < 0.5
+
+
+def test_names_of_messages():
+    asked = Imap().listing()
+    assert asked is None

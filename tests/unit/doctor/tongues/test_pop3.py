@@ -124,3 +124,9 @@ def test_user_pass_takes_no_line_ends() -> None:
 )
 def test_an_answer_too_many_tells_of_injection(octets: bytes, injected: bool) -> None:
     assert POP3.was_injected(octets) is injected
+
+
+def test_names_of_messages():
+    asked = Pop3().listing()
+    assert asked is not None
+    assert (asked.octets, asked.long) == (b"UIDL\r\n", True)

@@ -96,3 +96,8 @@ def test_a_second_reply_tells_of_injection() -> None:
     assert not SMTP.was_injected(b"221-bye\r\n221 bye\r\n")
     assert not SMTP.was_injected(b"")
     assert SMTP.was_injected(b"250 ok\r\n221 bye\r\n")
+
+
+def test_names_of_messages():
+    asked = Smtp().listing()
+    assert asked is None
