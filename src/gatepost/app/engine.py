@@ -18,6 +18,7 @@ from gatepost.store.api import Finding, Health, Maintenance, Store
 from gatepost.store.health import health
 from gatepost.store.remote import RemoteStore
 from gatepost.store.sqlite import backup as backups
+from gatepost.store.sqlite.compact import compact
 from gatepost.store.sqlite.local import LocalStore
 from gatepost.store.sqlite.migrate import steps
 
@@ -45,6 +46,12 @@ class SqliteEngine:
         directory = data_directory(settings)
         with _in_the_owners_name(directory):
             backups.restore(backup, directory)
+
+    def compact(self, settings: Settings) -> tuple[int, int]:
+        """See `Engine`."""
+        directory = data_directory(settings)
+        with _in_the_owners_name(directory):
+            return compact(directory)
 
     async def inspect(self, settings: Settings, accounts: Sequence[int] = ()) -> Health:
         """See `Engine`."""

@@ -28,6 +28,9 @@ class Engine(Protocol):
     def restore(self, settings: Settings, backup: Path) -> None:
         """Puts a backup in the place of an absent or empty store. Raises AlreadyExistsError, StoreCorruptError."""
 
+    def compact(self, settings: Settings) -> tuple[int, int]:
+        """Writes the store anew without the room of deleted mail; octets before and after. Raises StoreHeldError."""
+
     async def inspect(self, settings: Settings, accounts: Sequence[int] = ()) -> Health:
         """How the store is, and the logins of these accounts. Changes nothing and raises nothing; for the doctor."""
 

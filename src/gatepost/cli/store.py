@@ -77,6 +77,21 @@ def trust_clock(context: typer.Context) -> None:
     output.say(f"The clock is believed: it is {time.strftime('%Y-%m-%d %H:%M:%S %Z')}. Mail may expire again.")
 
 
+@app.command("compact")
+def compact(context: typer.Context, as_json: output.AsJson = False) -> None:
+    """Give the room of deleted mail back to the disk. The server must be stopped.
+
+    Needed once for a store that a release before this one made: from then on the server does it by itself, hourly.
+    Needs room for a second copy while it works.
+    """
+    environment: Environment = context.obj
+    before, after = environment.engine.compact(environment.settings)
+    if as_json:
+        output.json({"before": before, "after": after})
+    else:
+        output.say(f"The store had {before:,} octets and has {after:,} now.")
+
+
 @app.command("restore")
 def restore(
     context: typer.Context,

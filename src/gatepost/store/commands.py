@@ -263,6 +263,13 @@ class Expire(Command[int], frozen=True):
     most: int = 500
 
 
+class Shrink(Command[int], frozen=True):
+    """One slice of housekeeping: gives the file system pages that nothing uses, but for some that new mail soon takes.
+
+    Returns how many it gave back; 0: no more. A store that an older release made keeps them all until it is compacted.
+    """
+
+
 class TrustClock(Command[None], frozen=True):
     """The administrator says that the wall clock is right, whatever it said before: see `gatepost.store.clock`."""
 
@@ -270,6 +277,7 @@ class TrustClock(Command[None], frozen=True):
 ANY_COMMAND = (
     CreateDomain | RemoveDomain | CreateAccount | UpdateAccount | RemoveAccount | AddAddress | RemoveAddress
     | SetCredential | RemoveCredential | TouchCredentials | StageChunk | DropUploads | Deliver | Admit | CreateMailbox
-    | DeleteMessages | RestoreMessage | SetFlags | Expire | TrustClock
+    | DeleteMessages | RestoreMessage | SetFlags | Expire | Shrink
+    | TrustClock
 )  # fmt: skip
 """For the codec: the closed set of writes."""

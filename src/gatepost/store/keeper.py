@@ -22,7 +22,7 @@ from gatepost.errors import MisuseError, StoreHeldError
 from gatepost.store import wire
 from gatepost.store.api import Changed
 from gatepost.store.clock import StoreClock, steady
-from gatepost.store.commands import Expire
+from gatepost.store.commands import Expire, Shrink
 from gatepost.store.generation import Generation
 from gatepost.store.socket_path import listening_socket
 from gatepost.store.sqlite.committer import Committer
@@ -148,7 +148,18 @@ class Keeper:
             log.error("housekeeping stopped until the next hour: %s", error)
         if self._server is None:
             return
-        delay = 0 if removed else HOUSEKEEPING_SECONDS
+        if removed:
+            self._housekeeping = asyncio.get_running_loop().call_later(0, self.housekeep)
+        else:
+            self._committer.submit(Shrink(), 0, self._shrunk)
+
+    def _shrunk(self, pages: int | None, _error: Exception | None) -> None:
+        """The file is cut when the log is taken over."""
+        if self._server is None:
+            return
+        if pages:
+            self._committer.checkpoint()
+        delay = 0 if pages else HOUSEKEEPING_SECONDS
         self._housekeeping = asyncio.get_running_loop().call_later(delay, self.housekeep)
 
     def _publish(self, changed: Changed) -> None:

@@ -32,6 +32,9 @@ class Engine:
     async def maintenance(self, _settings):
         yield Maintenance(self.findings)
 
+    def compact(self, _settings):
+        return 5000, 3000
+
     def restore(self, settings, backup):
         if self.restored:
             raise AlreadyExistsError("There is mail already.")
@@ -46,6 +49,11 @@ def run(tmp_path, monkeypatch):
 
 
 FOUND = Finding("alice@example.com", "INBOX 7", "the body does not match its hash", "Restore it from a backup.")
+
+
+def test_compact(run):
+    assert run(Engine(), "compact").stdout == "The store had 5,000 octets and has 3,000 now.\n"
+    assert json.loads(run(Engine(), "compact", "--json").stdout) == {"before": 5000, "after": 3000}
 
 
 def test_a_sound_store(run):

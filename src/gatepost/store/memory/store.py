@@ -43,6 +43,7 @@ from gatepost.store.commands import (
     RestoreMessage,
     SetCredential,
     SetFlags,
+    Shrink,
     StageChunk,
     TouchCredentials,
     TrustClock,
@@ -226,8 +227,8 @@ class MemoryStore:
                 return self._mail.delete(command, now)
             case SetFlags():
                 return self._mail.set_flags(command)
-            case Expire():
-                return self._mail.expire(command, now)
+            case Expire() | Shrink():
+                return 0 if isinstance(command, Shrink) else self._mail.expire(command, now)
             case TrustClock():
                 return None
             case _:

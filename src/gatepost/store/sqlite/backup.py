@@ -43,7 +43,7 @@ async def backup(directory: Path, file: Path, progress: Callable[[int, int], Non
                 source.close()
         with as_caller():
             sync(partial)
-            _rename(partial, file)
+            put_in_place(partial, file)
     finally:
         with as_caller():
             partial.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def _begin(file: Path) -> Path:
     if not file.parent.is_dir():
         raise InvalidValueError(f"there is no directory {file.parent} to put the backup in")
     partial = file.with_name(file.name + ".partial")
-    _make_empty(partial)
+    make_empty(partial)
     return partial
 
 
@@ -93,11 +93,11 @@ def restore(backup_file: Path, directory: Path) -> None:
     partial = directory / f"{FILE}.partial"
     try:
         _check_absent(directory)
-        _make_empty(partial)
+        make_empty(partial)
         with translated():
             _fill(backup_file, partial)
         sync(partial)
-        _rename(partial, directory / FILE)
+        put_in_place(partial, directory / FILE)
     finally:
         partial.unlink(missing_ok=True)
         lock.release()
@@ -142,11 +142,13 @@ def _repair(target: apsw.Connection) -> None:
     sql.rows("skip_uids", SKIPPED_UIDS)
 
 
-def _make_empty(file: Path) -> None:
+def make_empty(file: Path) -> None:
+    """Makes a file for the caller alone, in the place of whatever has its name."""
     file.unlink(missing_ok=True)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def _rename(partial: Path, file: Path) -> None:
+def put_in_place(partial: Path, file: Path) -> None:
+    """Gives it its name, durably."""
     partial.rename(file)
     sync(file.parent)

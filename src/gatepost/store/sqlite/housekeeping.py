@@ -9,7 +9,7 @@ from typing import Final
 
 from gatepost.model import DeletePolicy
 from gatepost.store import rules
-from gatepost.store.commands import DeleteMessages, Expire
+from gatepost.store.commands import DeleteMessages, Expire, Shrink
 from gatepost.store.sqlite.blobs import Blobs
 from gatepost.store.sqlite.deleter import Deleter
 from gatepost.store.sqlite.named import Statements
@@ -20,12 +20,14 @@ NAMED: Final = 5
 """Accounts that a line of the log names."""
 SLICE_OCTETS: Final = 64 * 1024 * 1024
 """Octets of bodies removed in one commit: about 50 ms in which nobody else can write."""
+KEPT_PAGES: Final = 1024
+"""Free pages that stay in the file, 8 MiB: the mail of the next hours takes them."""
 UPLOADS: Final = 4
 """Staged leftovers removed in one commit: each may be as large as a message can be."""
 
 
 class Housekeeper:
-    """`Expire`, inside the caller's transaction."""
+    """`Expire` and `Shrink`, inside the caller's transaction."""
 
     def __init__(self, sql: Statements, blobs: Blobs, deleter: Deleter) -> None:
         self._sql = sql
@@ -41,6 +43,19 @@ class Housekeeper:
         }
         self._removed: Counter[str] = Counter()
         self._accounts: Counter[int] = Counter()
+
+    def apply(self, command: Expire | Shrink, now: int) -> int:
+        """See the commands."""
+        return self.expire(command, now) if isinstance(command, Expire) else self.shrink()
+
+    def shrink(self) -> int:
+        """See the command. In a store without `auto_vacuum` SQLite gives nothing back."""
+        (before,) = self._sql.the_row("free_pages")
+        if before <= KEPT_PAGES:
+            return 0
+        self._sql.rows("give_back_pages")
+        (after,) = self._sql.the_row("free_pages")
+        return int(before - after)
 
     def expire(self, command: Expire, now: int) -> int:
         """See the command."""

@@ -29,6 +29,7 @@ from gatepost.store.commands import (
     RestoreMessage,
     SetCredential,
     SetFlags,
+    Shrink,
     StageChunk,
     TouchCredentials,
     TrustClock,
@@ -82,8 +83,8 @@ class Writer:
                 return self._deleter.delete(command, now)
             case SetFlags():
                 return self._mailboxes.set_flags(command)
-            case Expire():
-                return self._housekeeper.expire(command, now)
+            case Expire() | Shrink():
+                return self._housekeeper.apply(command, now)
             case TrustClock():
                 return self._trust_clock()
             case _:

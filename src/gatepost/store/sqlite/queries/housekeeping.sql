@@ -34,3 +34,10 @@ RETURNING 1;
 DELETE FROM deletion
 WHERE number IN (SELECT number FROM (SELECT number, at FROM deletion ORDER BY number LIMIT ?2) WHERE at <= ?1)
 RETURNING 1;
+
+-- name: free_pages
+PRAGMA freelist_count;
+
+-- 256 pages are 2 MiB: each that goes may need another to be moved into its place.
+-- name: give_back_pages
+PRAGMA incremental_vacuum(256);
