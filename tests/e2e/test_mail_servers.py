@@ -43,7 +43,7 @@ def stopped_and_held(server: Server) -> Iterator[None]:
 
 
 def messages(server: Server, login: str = LOGIN) -> list[bytes]:
-    listed = json.loads(server.gatepost("mail", "list", login, "--json"))
+    listed = json.loads(server.gatepost("mail", "list", login, "--folder", "INBOX", "--json"))
     return [server.gatepost("mail", "show", login, str(one["uid"]), "--raw").encode() for one in listed]
 
 

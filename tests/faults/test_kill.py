@@ -323,6 +323,8 @@ def settle(server: Server, ledger: Ledger) -> None:
 def test_nothing_acknowledged_is_lost_however_often_processes_die(kills: int) -> None:
     dice, deferred = random.Random(20_261_123), Counter[str]()
     with installation(config="[limits]\nconnections_per_account = 1000\n") as server:
+        # Whose data it is, is one for the whole process; the threads here open the store, and start commands as root.
+        server.write_config(server='drain = 5\nuser = "root"')
         server.gatepost("domain", "add", "example.test")
         for account in (*ACCOUNTS, BY_COMMAND):
             server.add_user(account, PASSWORD)

@@ -19,6 +19,7 @@ from gatepost.errors import AlreadyExistsError
 from gatepost.identity.admin import MAIN
 from gatepost.identity.passwords import make_verifier
 from gatepost.model import INBOX, Account, CredentialKind, Scope, Verifier
+from gatepost.owner import as_owner
 from gatepost.store.api import Store
 from gatepost.store.commands import CreateAccount, CreateDomain, Delivered, SetCredential, UpdateAccount
 from gatepost.store.remote import RemoteStore, open_remote
@@ -35,7 +36,8 @@ MOST = 200_000_000
 
 
 def inside(server: Server, work: Callable[[RemoteStore], Awaitable[T]]) -> T:
-    """Runs `work` on the running server's store, as a command of the administrator would."""
+    """Runs `work` on the running server's store, as a command of the administrator would: in the owner's name."""
+    owner = server.data.stat()
 
     async def main() -> T:
         store = open_remote(server.data, patience=PATIENCE)
@@ -44,7 +46,8 @@ def inside(server: Server, work: Callable[[RemoteStore], Awaitable[T]]) -> T:
         finally:
             await store.close()
 
-    return asyncio.run(main())
+    with as_owner(owner.st_uid, owner.st_gid):
+        return asyncio.run(main())
 
 
 @cache
