@@ -51,7 +51,13 @@ def test_listening_sockets_are_taken(three: list[socket.socket]) -> None:
 
 
 @pytest.mark.parametrize(
-    "environ", [{}, {"LISTEN_PID": "41", "LISTEN_FDS": "1"}, {"LISTEN_PID": "42", "LISTEN_FDS": "many"}]
+    "environ",
+    [
+        {},
+        {"LISTEN_PID": "41", "LISTEN_FDS": "1"},
+        {"LISTEN_PID": "42", "LISTEN_FDS": "many"},
+        {"LISTEN_PID": "42", "LISTEN_FDS": "\u00b2"},
+    ],
 )
 def test_sockets_of_another_process_are_not_ours(environ: dict[str, str]) -> None:
     assert inherited_sockets(environ, 42) == []

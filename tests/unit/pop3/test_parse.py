@@ -91,3 +91,9 @@ def test_status(line, expected):
 def test_what_is_no_status(line):
     with pytest.raises(NotAReplyError):
         status(line)
+
+
+def test_numbers_of_any_length_are_read():
+    for digits in (b"9" * 30, b"9" * 5000):
+        assert command(b"RETR " + digits) == command(b"RETR 18446744073709551615")
+        assert command(b"TOP 1 " + digits) == c.Top(1, (1 << 64) - 1)

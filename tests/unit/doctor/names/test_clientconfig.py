@@ -73,6 +73,7 @@ def test_a_byte_order_mark_does_not_matter():
         ("<hostname>imap.%EMAILDOMAIN%</hostname>", "<hostname>not a name</hostname>"),
         ("<hostname>imap.%EMAILDOMAIN%</hostname>", ""),
         ("<port>993</port>", "<port>99999</port>"),
+        ("<port>993</port>", "<port>\u00b2</port>"),
         ("<port>993</port>", "<port>secure</port>"),
         ("<port>993</port>", "<port>0</port>"),
         ("<socketType>SSL</socketType>", "<socketType>QUIC</socketType>"),

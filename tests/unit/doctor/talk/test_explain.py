@@ -80,6 +80,8 @@ def test_smtp(word, text, note):
         ("250-SIZE 1048576", "takes messages up to 1,048,576 octets"),
         ("250-SIZE 0", "no limit is told"),
         ("250-SIZE", "the largest message, in octets"),
+        ("250-SIZE " + "1" * 5000, "the largest message, in octets"),
+        ("250-SIZE \u00b2", "the largest message, in octets"),
         ("250-AUTH PLAIN XYZZY LOGIN", "PLAIN: password; LOGIN: password, the old way"),
         ("250-AUTH", "ways to log in"),
         ("250 STARTTLS", "can switch to TLS"),
