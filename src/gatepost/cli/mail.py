@@ -201,10 +201,18 @@ def export_(
         done = _with_account(context, work, address)
     if as_json:
         output.json(done)
-        return
+    else:
+        _explain_export(done, path)
+    if done.damaged:
+        raise typer.Exit(1)
+
+
+def _explain_export(done: Exported, path: Path) -> None:
     output.say(f"Exported {_messages(done.messages)} ({done.octets:,} octets) to {path}.")
     for name in done.inexact:
         output.warn(f"{name} has no line end at its end; mbox added one")
+    for name in done.damaged:
+        output.warn(f"{name} is damaged in the store and was left out; run `gatepost store verify`")
 
 
 app.command("deliver")(deliver)

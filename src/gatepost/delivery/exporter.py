@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from os import SEEK_END
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
 from gatepost.archive.item import Entry, Place, Writer
-from gatepost.errors import NoSuchMessageError
+from gatepost.errors import NoSuchMessageError, StoreCorruptError
 from gatepost.mime.wire import LF, ToLf
 from gatepost.model import CHUNK, Flag, Mailbox, Message, derived_uidl
 from gatepost.store.api import MailReader
@@ -26,6 +26,8 @@ class Exported:
     octets: int = 0
     inexact: list[str] = field(default_factory=list)
     """Messages that the format cannot hold octet for octet, as `mailbox/uid`."""
+    damaged: list[str] = field(default_factory=list)
+    """Messages that the store cannot give as they were, likewise: they were left out."""
 
 
 async def octets(store: MailReader, account_id: int, message: Message) -> AsyncIterator[bytes]:
@@ -41,17 +43,21 @@ async def octets(store: MailReader, account_id: int, message: Message) -> AsyncI
 async def export(
     store: MailReader, account_id: int, writer: Writer, progress: Callable[[Exported], None] = lambda _: None
 ) -> Exported:
-    """Writes all mailboxes. Messages that are deleted meanwhile are passed over.
+    """Writes all mailboxes. Messages that are deleted meanwhile are passed over, and so are damaged ones.
 
-    Raises AlreadyExistsError (the files are there), StoreCorruptError, OSError.
+    Raises AlreadyExistsError (the files are there), StoreCorruptError (what lists the messages is damaged), OSError.
     """
     done = Exported()
     for mailbox in await store.mailboxes(account_id):
         writer.begin(Place(mailbox.name, mailbox.uidvalidity, mailbox.uidnext))
         try:
             async for message in listed(store, mailbox):
-                with suppress(NoSuchMessageError):
+                try:
                     await _write(store, mailbox, message, writer, done)
+                except NoSuchMessageError:
+                    pass
+                except StoreCorruptError:
+                    done.damaged.append(f"{mailbox.name}/{message.uid}")
                 progress(done)
         finally:
             writer.end()

@@ -106,7 +106,7 @@ class MailReader(Protocol):
         """Part `number` (from 0) of a body, `CHUNK` octets each but the last; empty past the end.
 
         A body stays readable for an hour after the last message that refers to it is gone.
-        Raises NoSuchMessageError when it is no longer there, StoreCorruptError.
+        Raises NoSuchMessageError when it is no longer there, StoreCorruptError when it is not what was stored.
         """
 
     def at_hand(self, blob_id: int) -> bytes | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, assert_never, cast
+from typing import Any, Final, assert_never, cast
 
 import apsw
 
@@ -43,6 +44,8 @@ from gatepost.store.sqlite.mail_writer import MailWriter
 from gatepost.store.sqlite.mailboxes import Mailboxes
 from gatepost.store.sqlite.named import Statements
 
+log: Final = logging.getLogger("gatepost.store")
+
 
 class Writer:
     """All writes on one connection. `changes` collects what the last command did to mailboxes."""
@@ -55,7 +58,7 @@ class Writer:
         self.changes: list[Changed] = []
         connection.create_scalar_function("derived_uidl", cast("Any", derived_uidl), 2, deterministic=True)
         sql = Statements(connection, "read", "directory", "mail", "delete", "housekeeping")
-        make_id = rules.Ids(clock, secrets.randbits, sql.the_row("last_id")[0]).make
+        make_id = rules.Ids(clock, secrets.randbits, _last_id(sql)).make
         self._mailboxes = Mailboxes(sql, make_id, self.changes.append)
         self._blobs = Blobs(sql, make_id)
         self._directory = DirectoryWriter(sql, make_id, self._mailboxes)
@@ -89,3 +92,14 @@ class Writer:
                 return self._trust_clock()
             case _:
                 assert_never(command)
+
+
+def _last_id(sql: Statements) -> int:
+    """The highest that is in use. Where that cannot be read, the clock alone makes new ones, which is as good unless it
+    went back: one damaged page keeps nobody else from his mail.
+    """
+    try:
+        return int(sql.the_row("last_id")[0])
+    except apsw.CorruptError as error:
+        log.error("the database is damaged: %s; run 'gatepost store verify'", error)  # noqa: TRY400 -- no bug of ours
+        return 0

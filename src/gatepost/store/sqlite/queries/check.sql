@@ -17,6 +17,16 @@ LEFT JOIN message ON message.account_id = email.account_id AND message.email_id 
 LEFT JOIN mailbox ON mailbox.account_id = email.account_id AND mailbox.mailbox_id = message.mailbox_id
 WHERE email.blob_id = ?1 OR (email.original_blob_id = ?1 AND email.original_blob_id <> 0);
 
+-- name: account_ids
+SELECT account_id, login FROM account WHERE account_id > ? ORDER BY account_id LIMIT ?;
+
+-- name: mailbox_ids
+SELECT mailbox_id, name FROM mailbox WHERE account_id = ? AND mailbox_id > ? ORDER BY mailbox_id LIMIT ?;
+
+-- name: uids
+SELECT uid, email_id, blob_id FROM message
+WHERE account_id = ? AND mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?;
+
 -- name: mailbox_counters
 WITH counted AS (
     SELECT account_id, mailbox_id, count(*) AS messages, sum(size) AS octets, sum(flags & 1 = 0) AS unseen

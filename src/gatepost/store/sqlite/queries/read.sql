@@ -92,6 +92,9 @@ FROM email JOIN body USING (blob_id) WHERE account_id = ? AND email_id = ?;
 -- name: first_chunk
 SELECT data FROM blob WHERE blob_id = ?;
 
+-- name: body
+SELECT sha256, size FROM body WHERE blob_id = ?;
+
 -- name: chunk
 SELECT data FROM blob_chunk WHERE blob_id = ? AND number = ?;
 
