@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
+from gatepost.doctor.knowledge.concepts import Concepts, Finder
 from gatepost.doctor.knowledge.fill import VALUE_LIMIT, fill, fill_command
 from gatepost.doctor.knowledge.match import Asked, Recogniser, ready
 from gatepost.doctor.knowledge.row import Explanation, Match, Provider, Row
 from gatepost.doctor.knowledge.speaker import Ear, Speaker
-from gatepost.doctor.knowledge.verdict import explanation
+from gatepost.doctor.knowledge.verdict import Reader, explanation
 from gatepost.doctor.model import Confidence, Finding, Stage, Status, Who
 from gatepost.errors import MisuseError
 from gatepost.text import printable
@@ -25,12 +26,14 @@ class Book:
         phrases: Mapping[str, str],
         providers: Callable[[], tuple[Provider, ...]],
         speakers: Callable[[], tuple[Speaker, ...]] = tuple,
+        concepts: Callable[[], Concepts] = lambda: Concepts({}, {}, {}),
     ) -> None:
         self.language = language
         self._rows = rows
         self._phrases = phrases
         self._read_providers = providers
         self._read_speakers = speakers
+        self._read_concepts = concepts
 
     def row(self, id: str) -> Row:  # noqa: A002 -- the word for it everywhere
         """The row with this id. Raises MisuseError if there is none."""
@@ -97,7 +100,7 @@ class Book:
 
     def explain(self, text: str) -> Explanation:
         """What a text means that somebody pasted: a message, a log, a trace; who speaks in it, and how sure that is."""
-        return explanation(text, self._recogniser, self._ear, self.row)
+        return explanation(text, self._reader)
 
     def providers(self) -> tuple[Provider, ...]:
         """Every big provider."""
@@ -117,8 +120,8 @@ class Book:
         return Recogniser(self._rows.values())
 
     @cached_property
-    def _ear(self) -> Ear:
-        return Ear(self._read_speakers())
+    def _reader(self) -> Reader:
+        return Reader(self._recogniser, Ear(self._read_speakers()), Finder(self._read_concepts()), self.row)
 
     @cached_property
     def _providers(self) -> tuple[Provider, ...]:

@@ -33,8 +33,8 @@ _FAMILIES: Final = {
         r"\bverify(?: error:num=| return code: | )(\d{1,3})\b|verification failed[;:] (\d{1,2})\b", re.IGNORECASE
     ),
     "WSA": re.compile(
-        r"\b(?:winerror|wsa|wsae\w{1,20}|socket ?error|socketexception|winsock(?: error)?|errno|error(?: code)?)"
-        r"\W{1,4}(1[01]0\d\d)\b",
+        r"\b(?:winerror|wsa|wsae\w{1,20}|socket ?error|socketexception|winsock(?: error)?|errno|error(?: code)?|fehler"
+        r"|erreur)\W{1,4}(1[01]0\d\d)\b",
         re.IGNORECASE,
     ),
     "ERRNO": re.compile(r"\berrno:?[ =]{1,2}(\d{1,3})\b", re.IGNORECASE),

@@ -14,6 +14,7 @@ import msgspec
 from gatepost import bom
 from gatepost.doctor.knowledge.book import Book
 from gatepost.doctor.knowledge.check import Mistake, checked_row
+from gatepost.doctor.knowledge.concepts import Concepts
 from gatepost.doctor.knowledge.row import KnowledgeError, Provider, Row
 from gatepost.doctor.knowledge.speaker import Speaker
 
@@ -36,7 +37,7 @@ def load(language: str = "en", extra: tuple[Path, ...] = ()) -> Book:
     shown = language if language in LANGUAGES else "en"
     texts = {} if shown == "en" else _document(HERE / "texts" / f"{shown}.toml")
     rows = _with_own(_rows(), _translations(texts), extra, _phrases())
-    return Book(shown, rows, {**_phrases(), **flat(texts.get("phrases", {}))}, _providers, _speakers)
+    return Book(shown, rows, {**_phrases(), **flat(texts.get("phrases", {}))}, _providers, _speakers, _concepts)
 
 
 def language_of(environ: Mapping[str, str]) -> str:
@@ -91,6 +92,11 @@ def _providers() -> tuple[Provider, ...]:
 def _speakers() -> tuple[Speaker, ...]:
     document = _document(HERE / "speakers.toml")
     return tuple(msgspec.convert(list(document.values()), list[Speaker], strict=False))
+
+
+@cache
+def _concepts() -> Concepts:
+    return msgspec.convert(_document(HERE / "concepts.toml"), Concepts, strict=False)
 
 
 def _translations(texts: Mapping[str, Any]) -> Rows:

@@ -17,6 +17,8 @@ _LOGGED: Final = 60
 """What the words of a server's log are worth beside their length: more than a code and a phrase of a mail program."""
 
 
+_OWN: Final = 0.7
+"""Share of the best score from which on a provider's own row goes first by a code: words are the provider's own."""
 _NAMED: Final = 2
 """By how much words within a name of a program are worth less than in a sentence."""
 
@@ -82,7 +84,9 @@ class Recogniser:
         found = [match for signs in fitting if (match := _judge(signs, text, present, asked))]
         if asked.general and not found:
             return _framing(fitting, f"{text.plain} ; {text.names}")
-        own = {signs.row.id for signs in fitting if asked.providers & signs.providers}
+        least = _OWN * max((match.score for match in found), default=0)
+        ours = {signs.row.id for signs in fitting if asked.providers & signs.providers}
+        own = {match.id for match in found if match.id in ours and (match.by is not By.CODE or match.score >= least)}
         vague = {signs.row.id for signs in fitting if signs.row.confidence is Confidence.POSSIBLE}
         firm = [match for match in found if match.id not in vague and match.score > BARE_WEIGHT]
         pieces = [piece for match in firm for piece in match.matched.split(BETWEEN)]

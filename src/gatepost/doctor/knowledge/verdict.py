@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from gatepost.doctor.knowledge.concepts import Finder
 from gatepost.doctor.knowledge.match import Asked, Recogniser, Text, ready
 from gatepost.doctor.knowledge.pattern import BETWEEN
 from gatepost.doctor.knowledge.row import By, Explanation, Heard, Match, Row
@@ -20,6 +22,10 @@ _CLOSE: Final = 0.7
 """Share of the best score from which on another row may as well be meant."""
 _WHOLE: Final = 0.6
 """Share of a text that words must make up to be the whole message and no fragment of something else."""
+_LONG: Final = 20
+"""Characters of words that frame a cause from which on they say more than two words beside each other."""
+_NEAREST: Final = 100
+"""Score of two words beside each other."""
 _CAUSES: Final = re.compile(r"caused by:?|nested exception is:?|inner exception|--->|root cause", re.ASCII)
 """Behind these Java and .NET tell the cause of what they said before; the last one is the first cause."""
 _FORMER: Final = re.compile(
@@ -28,17 +34,26 @@ _FORMER: Final = re.compile(
 """Before these Python tells the cause of what it says behind."""
 
 
-def explanation(text: str, recogniser: Recogniser, ear: Ear, row: Callable[[str], Row]) -> Explanation:
+class Reader(Struct, frozen=True):
+    """All that is needed to understand a text."""
+
+    recogniser: Recogniser
+    ear: Ear
+    finder: Finder
+    row: Callable[[str], Row]
+
+
+def explanation(text: str, reader: Reader) -> Explanation:
     """What a text means. Who speaks decides between meanings, the innermost cause goes before what wraps it."""
     made = ready(text)
-    heard = ear.heard(made.plain)
-    made = replace(made, plain=ear.without_advice(made.plain))
+    row = reader.row
+    heard = reader.ear.heard(made.plain)
+    made = replace(made, plain=reader.ear.without_advice(made.plain))
     asked = Asked(
         providers=frozenset(name.strip() for name in heard.provider.split(",") if name),
         logged=heard.side == Side.SERVER,
-        general=True,
     )
-    found = _inner_first(made, recogniser, asked)
+    found = _inner_first(made, reader.recogniser, asked) or _vague(made, asked, heard, reader)
     found = [each for each in found if not _other_providers(each, heard, row)]
     found.sort(key=lambda each: _foreign(each, heard, row))
     shown = tuple(each for each in found if each is found[0] or not _overheard(each, found[0], heard))[:_SHOWN]
@@ -62,6 +77,24 @@ def _cause(plain: str) -> str:
         return plain[: former.start()]
     last = max((place.end() for place in _CAUSES.finditer(plain)), default=0)
     return plain[last:]
+
+
+def _vague(text: Text, asked: Asked, heard: Heard, reader: Reader) -> list[Match]:
+    """Where no message is known: words that frame a cause, and things with what happened to them, each row once."""
+    frames = reader.recogniser.match(text, replace(asked, general=True))
+    long = [each for each in frames if len(each.matched) >= _LONG]
+    found: dict[str, Match] = {}
+    for each in (*long, *_near(text, heard, reader), *frames):
+        found.setdefault(each.id, each)
+    return list(found.values())
+
+
+def _near(text: Text, heard: Heard, reader: Reader) -> list[Match]:
+    """The rows that a thing and what happened to it mean; only of texts that are about mail or a connection."""
+    if not (heard.speaker or heard.protocol or heard.provider):
+        return []
+    found = reader.finder.find(_cause(text.plain)) or reader.finder.find(text.plain)
+    return [Match(each.row, _NEAREST - each.distance, each.words, By.GENERAL) for each in found]
 
 
 def _other_providers(each: Match, heard: Heard, row: Callable[[str], Row]) -> bool:

@@ -32,7 +32,7 @@ from gatepost.doctor.knowledge.codes import codes, weight
         ("Verify return code: 19 (x)", {"VERIFY 19"}),
         ("certificate verification failed; 19", {"VERIFY 19"}),
         ("[WinError 10061] no", {"WSA 10061"}),
-        ("SocketException (10060): no", {"WSA 10060"}),
+        ("SocketException (10060): no, Fehler 10054", {"WSA 10060", "WSA 10054"}),
         ("[Errno 111] no, errno=61", {"ERRNO 111", "ERRNO 61"}),
         ("curl: (67) no", {"CURL 67"}),
         ("libcurl: (60)", {"CURL 60"}),

@@ -178,6 +178,7 @@ Mañana vamos a la playa.
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_text_is_unknown(text):
     assert ids(text) == []
+    assert BOOK.explain(text).matches == ()
 
 
 class TestOrder:
@@ -229,6 +230,28 @@ class TestOrder:
         assert match("it has failed", *rows) == ["A1", "Y1", "I1"]
         assert match("it has failed", *rows, provider="iCloud") == ["I1", "A1"]
         assert match("it has failed", *rows, provider="AOL") == ["Y1", "A1"]
+
+    def test_a_providers_own_row_goes_first_by_its_words_or_a_code_that_says_enough(self):
+        other = row("G10", patterns=("encryption is required here before all else",))
+        assert (
+            match(
+                "5.7.3: encryption is required here before all else",
+                other,
+                row("M4", codes=("5.7.3",), provider="x"),
+                provider="x",
+            )[0]
+            == "G10"
+        )
+        assert match("#5.7.3: required", other, row("M4", codes=("5.7.3",), provider="x"), provider="x")[0] == "M4"
+        assert (
+            match(
+                "no, encryption is required here before all else",
+                other,
+                row("M4", also=("no",), provider="x"),
+                provider="x",
+            )[0]
+            == "M4"
+        )
 
     def test_a_row_without_signs_is_never_found(self):
         assert match("A1", row("A1")) == []

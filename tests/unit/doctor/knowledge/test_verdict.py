@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.doctor.knowledge import Book, Row, load
+from gatepost.doctor.knowledge.concepts import Concepts
 from gatepost.doctor.knowledge.speaker import Side, Speaker
 from gatepost.doctor.model import Confidence, Stage
 
@@ -13,8 +14,11 @@ CASES = Path(__file__).parents[5] / "shared" / "cases"
 BOOK = load()
 
 
+CONCEPTS = Concepts({"password": ("password",)}, {"lost": ("lost",)}, {"A1": ("password lost",)})
+
+
 def told(text, *rows, speakers=()):
-    book = Book("en", {row.id: row for row in rows}, {}, lambda: (), lambda: speakers)
+    book = Book("en", {row.id: row for row in rows}, {}, lambda: (), lambda: speakers, lambda: CONCEPTS)
     answer = book.explain(text)
     return [each.id for each in answer.matches], answer.confidence
 
@@ -72,6 +76,21 @@ class TestSureness:
 
     def test_nothing_is_unknown(self):
         assert told("nothing", row("A1", patterns=("expired",))) == ([], Confidence.POSSIBLE)
+
+
+class TestWhereNoMessageIsKnown:
+    rows = row("A1", patterns=("xyzzy",)), row("T18", general=("could not connect", "could not connect to it at all"))
+
+    def test_a_thing_and_what_happened_to_it_are_possible(self):
+        assert told("imap: password was lost", *self.rows) == (["A1"], Confidence.POSSIBLE)
+        assert told("imap: password; caused by: password lost", *self.rows) == (["A1"], Confidence.POSSIBLE)
+
+    def test_only_of_mail(self):
+        assert told("She has lost her password for the library", *self.rows)[0] == []
+
+    def test_words_that_only_frame_go_behind_unless_they_are_long(self):
+        assert told("imap: could not connect, password lost", *self.rows)[0] == ["A1", "T18"]
+        assert told("imap: could not connect to it at all, password lost", *self.rows)[0] == ["T18", "A1"]
 
 
 class TestSpeakers:
