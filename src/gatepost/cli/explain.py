@@ -15,7 +15,7 @@ import typer
 from gatepost import bom
 from gatepost.cli import output
 from gatepost.doctor.knowledge import LANGUAGES, Book, Explanation, Heard, language_of, load, own_rules
-from gatepost.doctor.model import Finding, Stage
+from gatepost.doctor.model import Finding, Stage, Who
 
 NOT_KNOWN: Final = 3
 """Exit code: the message is in no row."""
@@ -116,7 +116,7 @@ def _show(book: Book, told: Explanation) -> None:
         (book.phrase("explain.speaker"), _speaker(book, told.heard)),
         (book.phrase("explain.cause"), finding.cause),
         (book.phrase("explain.fix"), finding.fix),
-        (book.phrase("explain.who"), book.phrase(f"who.{finding.who}")),
+        (book.phrase("explain.who"), _who(book, finding, told.heard)),
         (book.phrase("explain.proof"), _proof(finding)),
         (book.phrase("explain.more"), finding.reference),
     )
@@ -125,6 +125,12 @@ def _show(book: Book, told: Explanation) -> None:
     if others:
         output.say(f"\n{book.phrase('explain.others')}:")
         _paragraphs(*((f"  {other.id}", book.finding(other.id).title) for other in others))
+
+
+def _who(book: Book, finding: Finding, heard: Heard) -> str:
+    """Whose job it is. Who reads a server's log is not the one who uses the mail program."""
+    by_user = finding.who is Who.YOU and heard.side == "server"
+    return book.phrase("explain.who_user" if by_user else f"who.{finding.who}")
 
 
 def _speaker(book: Book, heard: Heard) -> str:

@@ -69,6 +69,7 @@ class TestAnAnswer:
         assert "Said by     fetchmail" in run("fetchmail: connection refused").output
         log = run("dovecot: imap-login: SSL_accept() failed: wrong version number").output
         assert "Said by     Dovecot, in a server's own log." in log
+        assert "Whose job   whoever uses the mail program" in log
         assert log.startswith("This port of the server speaks TLS from the first octet.")
         assert "Said by" not in run("connection refused").output
 

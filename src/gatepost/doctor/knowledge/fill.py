@@ -11,6 +11,8 @@ from gatepost.text import printable
 PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 
 _WITH_WORDS_BEFORE: Final = re.compile(r"((?:\b[^\W\d_]+ ){0,2})" + PLACEHOLDER.pattern)
+_TAIL: Final = re.compile(r": \{([a-z_]+)\}(\.?)$")
+"""What only says which one it is: "an authority that is not trusted: {issuer}"."""
 _SENTENCES: Final = re.compile(r"(?<=[.?!]) ")
 
 VALUE_LIMIT: Final = 500
@@ -25,10 +27,13 @@ def placeholders(text: str) -> frozenset[str]:
 def fill(text: str, values: Mapping[str, str], default: Callable[[str], str]) -> str:
     """The text with its placeholders filled from `values`, or else with the words that `default` gives.
 
-    Where there are no words either, the sentence is left out. Words that begin a sentence get a capital letter, and
-    what stands before them is not said twice: "on port {port}" becomes "on this port".
+    Where there are no words either, the sentence is left out; of a single one only ": {name}" at its end. Words that
+    begin a sentence get a capital letter, and what stands before them is not said twice: "on port {port}" becomes "on
+    this port".
     """
     sentences = _SENTENCES.split(text)
+    if len(sentences) == 1 and (tail := _TAIL.search(text)) and not values.get(tail[1]):
+        sentences = [text[: tail.start()] + tail[2]]
     said = [each for each in sentences if all(values.get(name) or default(name) for name in placeholders(each))]
     return " ".join(_filled(sentence, values, default) for sentence in said or sentences[:1])
 

@@ -6,9 +6,14 @@ from gatepost.doctor.knowledge.load import _concepts
 
 FINDER = Finder(
     Concepts(
-        things={"certificate": ("certificate",), "login": ("login", "authenticat")},
+        things={"certificate": ("certificate",), "login": ("login", "authenticat"), "entry": ("denied entry",)},
         happenings={"expired": ("expired",), "failed": ("failed", "denied")},
-        means={"C1": ("certificate expired",), "C30": ("certificate failed",), "A1": ("login failed",)},
+        means={
+            "C1": ("certificate expired",),
+            "C30": ("certificate failed",),
+            "A1": ("login failed", "login expired"),
+            "A2": ("entry failed",),
+        },
     )
 )
 
@@ -30,13 +35,19 @@ def test_words_far_apart_mean_nothing():
 
 def test_the_nearest_goes_first_and_each_row_once():
     assert found("certificate failed, expired, certificate failed") == ["C30", "C1"]
-    assert len(FINDER.find("authentication of x failed. authentication denied")) == 1
+    assert [each.words for each in FINDER.find("login failed, expired")] == ["login failed"]
+    assert [each.words for each in FINDER.find("login expired, failed")] == ["login expired"]
 
 
 def test_things_are_beginnings_of_words_and_happenings_are_words():
     assert found("authentication failed") == ["A1"]
     assert found("authentication failedover") == []
     assert found("prelogin failed") == []
+
+
+def test_one_word_is_no_pair():
+    assert found("denied entry") == []
+    assert found("denied entry failed") == ["A2"]
 
 
 def test_the_file_names_only_what_there_is():

@@ -148,5 +148,7 @@ def test_tables_become_flat():
     assert flat({"a": {"b": {"c": "x"}, "d": "y"}, "e": "z"}) == {"a.b.c": "x", "a.d": "y", "e": "z"}
 
 
-def test_the_speakers_come_with_the_book():
-    assert load().explain("fetchmail: no").heard.speaker == "fetchmail"
+def test_the_speakers_and_the_concepts_come_with_the_book():
+    told = load().explain("fetchmail: certificate of yesterday is revoked")
+    assert told.heard.speaker == "fetchmail"
+    assert told.matches[0].id == "C14"
