@@ -15,7 +15,7 @@ from typing import Any
 from gatepost.config.settings import Limits
 from gatepost.net import authority
 from gatepost.net.acceptor import Acceptor
-from gatepost.net.api import Flow, Peer
+from gatepost.net.api import Flow, Insider, Peer
 from gatepost.net.doors import Words
 from gatepost.net.entrance import Entrance
 from gatepost.net.hub import Hub
@@ -148,6 +148,12 @@ class EchoSession:
     def shutting_down(self) -> None:
         self.machine.out += b"-ERR shutting down\r\n"
         self.finish()
+
+    def ended(self) -> None:
+        self.machine.out += b"-ERR ended\r\n"
+        self.finish()
+
+    insider: Insider | None = None
 
     def closed(self, reason: str) -> Mapping[str, object]:
         self.ending.set()

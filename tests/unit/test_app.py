@@ -43,6 +43,7 @@ from gatepost.net.hub import Hub
 from gatepost.net.log import Log
 from gatepost.net.places import SERVICE_FILES, SUPERVISOR_ONLY, bindable, ensure_certificate, hostnames, tls_files
 from gatepost.net.privileges import Identity
+from gatepost.net.sessions import SessionDesk
 from gatepost.net.status import StatusFile, read_status
 from gatepost.net.supervisor import Process
 from gatepost.net.systemd import Notifier
@@ -715,12 +716,14 @@ def test_a_worker_after_a_crash_takes_back_what_its_predecessor_held(rig: Rig) -
     rig.crew._scoreboard.begin(0, 999)
     plan.tally.bind_worker(0)
     assert plan.tally.enter(1)
+    desk = SessionDesk(rig.directory, 0, "worker 1")
 
     async def work() -> int:
-        async with rig.crew._open_site(plan, 0, []):
+        async with rig.crew._open_site(plan, 0, [], desk):
             return sum(plan.tally.enter(1) for _ in range(plan.settings.limits.connections_per_account + 1))
 
     assert uvloop.run(work()) == plan.settings.limits.connections_per_account
+    desk.close()
 
 
 def test_the_keeper_ends_when_told(rig: Rig, tame: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ TIMES_OF_DAY = {
     "cli/deliver.py": "when a message was received",
     "cli/mail.py": "when a message was received; a number that was not used before",
     "cli/quickstart.py": "when a message was received",
+    "cli/sessions.py": "since when a session is there, for people to read",
     "cli/server.py": "how long ago something was, for people to read",
     "delivery/ingest.py": "ids begin with a time",
     "doctor/examine/examination.py": "certificates have dates",

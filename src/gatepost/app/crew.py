@@ -5,6 +5,7 @@ Everything that needs root, and everything that all processes share, is made her
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
@@ -50,6 +51,7 @@ from gatepost.net.privileges import (
     room_for_connections,
 )
 from gatepost.net.scoreboard import Scoreboard
+from gatepost.net.sessions import SessionDesk
 from gatepost.net.shared_tally import SharedTally
 from gatepost.net.status import MOST_LIMITED, CertificateStatus, ListenerStatus, ProcessStatus, Status, StatusFile
 from gatepost.net.supervisor import Process, Supervisor
@@ -226,7 +228,11 @@ class ServerCrew:
         sockets = [(listener, each) for each, listener in mine.items()]  # one socket may serve two rows: once accepted
         self._close_listeners(mine)
         serve_in_batches()
-        return run_worker(channel, partial(self._open_site, plan, place, sockets))
+        desk = SessionDesk(self._directory, place, f"worker {number + 1}")
+        try:
+            return run_worker(channel, partial(self._open_site, plan, place, sockets, desk))
+        finally:
+            desk.close()
 
     def _close_listeners(self, but: Iterable[socket.socket]) -> None:
         """In a child: a port that nobody serves any more refuses clients only when every copy is closed."""
@@ -236,7 +242,7 @@ class ServerCrew:
 
     @asynccontextmanager
     async def _open_site(
-        self, plan: Plan, place: int, sockets: Sequence[tuple[Listener, socket.socket]]
+        self, plan: Plan, place: int, sockets: Sequence[tuple[Listener, socket.socket]], desk: SessionDesk
     ) -> AsyncIterator[Site]:
         board, pid = self._scoreboard, os.getpid()
         if isinstance(plan.tally, SharedTally):
@@ -248,7 +254,11 @@ class ServerCrew:
         locks = FileMaildropLocks(self._lock_file)
         try:
             async with open_site(plan, store, locks, sockets, counters) as site:
-                yield site
+                answering = asyncio.create_task(desk.answer(site.hub))
+                try:
+                    yield site
+                finally:
+                    answering.cancel()
         finally:
             locks.close()
             await store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from gatepost.config.settings import Settings
 from gatepost.identity.authenticator import StoreAuthenticator
 from gatepost.identity.hasher import Hasher
+from gatepost.identity.revocation import Revocation
 from gatepost.net.acceptor import Acceptor
 from gatepost.net.doors import Words
 from gatepost.net.entrance import Entrance
@@ -100,10 +102,12 @@ async def open_site(
         )
         for listener in dict.fromkeys(listener for listener, _ in sockets)
     }
+    watch = asyncio.create_task(Revocation(store, hub).run())
     acceptors = [Acceptor(hub, entrances[listener], listening) for listener, listening in sockets]
     try:
         yield Site(hub, acceptors, settings.server.drain, authenticator.flush)
     finally:
+        watch.cancel()
         hub.close()
         await authenticator.flush()
         hasher.close()

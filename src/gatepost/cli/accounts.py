@@ -467,7 +467,7 @@ def password_remove(
     name: Annotated[str, typer.Argument(help="As `gatepost password list` shows it.")],
     as_json: output.AsJson = False,
 ) -> None:
-    """Remove a password; what uses it is locked out at its next login."""
+    """Remove a password; sessions that logged in with it end."""
 
     async def work(environment: Environment, store: Store) -> Account:
         account = await admin.find_account(store, environment.settings, login)

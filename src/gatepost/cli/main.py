@@ -44,6 +44,7 @@ _COMMANDS: Final = {
     "mail": ("gatepost.cli.mail", "app"),
     "store": ("gatepost.cli.store", "app"),
     "cert": ("gatepost.cli.cert", "app"),
+    "session": ("gatepost.cli.sessions", "app"),
     "explain": ("gatepost.cli.explain", "register"),
     "talk": ("gatepost.cli.talk", "register"),
 }

@@ -95,7 +95,7 @@ def _explain(found: Status | None, store: StoreStatus) -> None:
         output.say("Start it with `gatepost serve`, or `systemctl start gatepost`.\n")
     else:
         _explain_server(found, now)
-    backup = f"{_span(now - store.last_backup)} ago" if store.last_backup else "never (`gatepost store backup FILE`)"
+    backup = f"{span(now - store.last_backup)} ago" if store.last_backup else "never (`gatepost store backup FILE`)"
     output.say(f"Store: {store.directory}, {_size(store.octets)}. Last backup: {backup}.")
     for text in store.notices:
         output.say(f"\nATTENTION: {text}")
@@ -103,11 +103,11 @@ def _explain(found: Status | None, store: StoreStatus) -> None:
 
 def _explain_server(found: Status, now: float) -> None:
     user = f", as user {found.user}" if found.user else ""
-    output.say(f"Gatepost {found.version} is {found.state} for {_span(now - found.started)}{user}.\n")
+    output.say(f"Gatepost {found.version} is {found.state} for {span(now - found.started)}{user}.\n")
     output.table(
         ("process", "pid", "up for", "state"),
-        [("supervisor", found.pid, _span(now - found.started), found.state)]
-        + [(each.name, each.pid, _span(now - each.started), each.state) for each in found.processes],
+        [("supervisor", found.pid, span(now - found.started), found.state)]
+        + [(each.name, each.pid, span(now - each.started), each.state) for each in found.processes],
     )
     output.say()
     output.table(
@@ -136,7 +136,7 @@ def _explain_limited(found: Status, now: float) -> None:
                     repr(each.who)[1:-1],
                     each.failures,
                     "refused" if each.refused else f"{each.delay:g} s",
-                    _span(each.until - now) if each.until else "-",
+                    span(each.until - now) if each.until else "-",
                     f"{each.connections} (full)" if each.full else each.connections,
                 )
                 for each in found.limited
@@ -149,10 +149,10 @@ def _explain_limited(found: Status, now: float) -> None:
 def _expiry(left: float) -> str:
     if left <= 0:
         return "EXPIRED"
-    return f"in {_span(left)}" + ("  RENEW NOW" if left < SOON_DAYS * DAY else "")
+    return f"in {span(left)}" + ("  RENEW NOW" if left < SOON_DAYS * DAY else "")
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """A duration by its largest unit, as people say it."""
     for unit, length in (("day", DAY), ("hour", 3600), ("minute", 60)):
         if seconds >= 2 * length:

@@ -41,6 +41,17 @@ class Peer(Struct, frozen=True):
     """The administrator allows this network to log in without TLS."""
 
 
+class Insider(Struct, frozen=True):
+    """Who is logged in on a connection, and by what."""
+
+    account_id: int
+    login: str
+    credential_id: int
+    """0 for a client certificate."""
+    credential: str
+    mechanism: str
+
+
 class Machine(Protocol):
     """A pure protocol core: bytes in, events out; replies in, bytes out."""
 
@@ -117,6 +128,13 @@ class Session(Protocol):
 
     def shutting_down(self) -> None:
         """The server drains and this session is between commands: say goodbye, become `finished`."""
+
+    def ended(self) -> None:
+        """Somebody ended this session, which is between commands: say so, become `finished`. See `Hub.expel`."""
+
+    @property
+    def insider(self) -> Insider | None:
+        """Who is logged in; None before that."""
 
     def closed(self, reason: str) -> Mapping[str, object]:
         """The connection is gone: give back locks; returns the fields of the log line, in order."""

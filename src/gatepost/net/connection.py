@@ -142,9 +142,19 @@ class Connection(Arrival):
         elif self._idle:
             self._go(self._dialog)
 
+    def expel(self, reason: str) -> None:
+        """Ends the session: with a word if it is between commands. A command that runs has `Timing.parting` to end,
+        and is cut off then; what the client sent ahead is not looked at any more.
+        """
+        if self._stage is None:
+            self._take()
+        self.end(Ended(Outcome.ENDED, reason, self._hub.clock() + self._hub.timing.parting))
+
     def check(self, now: float) -> None:
         """Looks once a second whether the peer has had its time. `now` is monotonic."""
-        if self._choked or self._lingers:
+        if self._end is not None and self._end.by and now >= self._end.by and not self._lingers:
+            self.cut()
+        elif self._choked or self._lingers:
             self._check_output(now)
         elif self._task is not None:
             return
@@ -241,7 +251,7 @@ class Connection(Arrival):
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._task = self._waiter = None
         if task.cancelled():
-            self._finish(Ended(Outcome.SHUTDOWN))
+            self._finish(self._end or Ended(Outcome.SHUTDOWN))
         elif (error := task.exception()) is not None:
             self._fail(error)
         else:
@@ -266,6 +276,8 @@ class Connection(Arrival):
                 session.timed_out()
             case Outcome.SHUTDOWN:
                 session.shutting_down()
+            case Outcome.ENDED:
+                session.ended()
             case _:
                 raise end
         self._put(session.machine.data_to_send())

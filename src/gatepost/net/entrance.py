@@ -82,7 +82,12 @@ class Refused:
     def secured(self) -> None:
         """Nothing changes."""
 
+    insider = None
+
     def timed_out(self) -> None:
+        """Nothing to add."""
+
+    def ended(self) -> None:
         """Nothing to add."""
 
     def shutting_down(self) -> None:

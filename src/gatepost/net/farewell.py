@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 
-from gatepost.net.api import Peer, Session
+from gatepost.net.api import Insider, Peer, Session
 from gatepost.net.entrance import Refused
 from gatepost.net.house import House
 from gatepost.net.outcome import DONE, Ended, Outcome, record
@@ -38,6 +38,16 @@ class Farewell(Stream):
         """The address that `Tally.connect` has counted for this connection."""
         self.peer = peer
 
+    @property
+    def insider(self) -> Insider | None:
+        """Who is logged in here; None: nobody, or the session is over."""
+        return self._session.insider if self._session is not None and not self._lingers else None
+
+    @property
+    def since(self) -> tuple[float, float]:
+        """When it began, and when it was last answered; monotonic, the latter as exact as `Hub.now`."""
+        return self._started, self._since
+
     def _go(self, stage: Callable[[], None]) -> None:
         """One step on. A session's bug must not hurt the others; it is logged."""
         try:
@@ -64,7 +74,7 @@ class Farewell(Stream):
         if self._task is not None:
             self._task.cancel()
         else:
-            self._finish(Ended(Outcome.SHUTDOWN))
+            self._finish(self._end)
 
     def _finish(self, end: Ended) -> None:
         """The last words go out; what the session holds is given back; the record is written; the wire closed.

@@ -12,7 +12,9 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from gatepost.config.settings import Limits
+from gatepost.net import sessions
 from gatepost.net.addresses import Networks, counted_as, network_of, plain_address
+from gatepost.net.api import Insider
 from gatepost.net.connection import Connection
 from gatepost.net.entrance import Entrance
 from gatepost.net.house import Guest, Newcomer
@@ -225,6 +227,10 @@ class Hub:
         """A bug in a session: for the loop's exception handler, with its traceback."""
         text = f"connection {guest.peer.connection_id} ({guest.peer.service}) failed"
         self.loop.call_exception_handler({"message": text, "exception": error})
+
+    def insiders(self) -> list[tuple[sessions.Guest, Insider]]:
+        """All connections on which somebody is logged in."""
+        return [(each, insider) for each in self._live if (insider := each.insider) is not None]
 
     async def retire(self) -> None:
         """Lets nobody in any more, and waits until the last connection has ended by itself."""

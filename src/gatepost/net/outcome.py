@@ -27,15 +27,19 @@ class Outcome(StrEnum):
     PROXY = "bad PROXY header"
     REFUSED = "refused"
     SHUTDOWN = "server shutdown"
+    ENDED = "ended"
+    """By the server, because the login does not hold any more or an administrator said so."""
     FAILED = "internal error"
 
 
 class Ended(Exception):  # noqa: N818 -- not an error: the story is over, for this reason
     """Leaves the dialog from wherever it is."""
 
-    def __init__(self, outcome: Outcome, reason: str = "") -> None:
+    def __init__(self, outcome: Outcome, reason: str = "", by: float = 0.0) -> None:
+        """`by`: when it is to be over, come what may; monotonic. 0: whenever it next waits."""
         super().__init__(reason or outcome.value)
         self.outcome = outcome
+        self.by = by
 
 
 DONE: Final = Ended(Outcome.DONE)

@@ -20,5 +20,8 @@ class Timing:
     """For the whole TLS handshake: slow phones on slow networks need a few seconds."""
     stall: float = 60.0
     """For a peer that takes nothing of what we send; one that takes a little each minute is left in peace."""
+    parting: float = 1.0
+    """For the command that a session is at when its login does not hold any more: enough for a commit, not for the rest
+    of a large message, of which the client must not see an end that is none."""
     linger: float = 2.0
     """For the peer to close its side after our last line."""

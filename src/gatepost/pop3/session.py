@@ -173,6 +173,20 @@ class Pop3Session:
             self._record.ended("restart")
             self._machine.close(self._machine.voice.err(texts.RESTARTING))
 
+    def ended(self) -> None:
+        if self._machine.state is not CLOSED:
+            self._record.ended("ended")
+            self._machine.close(self._machine.voice.err(texts.ENDED))
+
+    @property
+    def insider(self) -> net.Insider | None:
+        """See `gatepost.net.api.Session`."""
+        login = self._record.login
+        if login is None:
+            return None
+        account = login.account
+        return net.Insider(account.account_id, account.login, login.credential_id, login.credential, login.mechanism)
+
     def closed(self, reason: str) -> Mapping[str, object]:
         """Without QUIT nothing was deleted (RFC 1939 §6)."""
         self._stage.leave()

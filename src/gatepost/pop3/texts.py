@@ -524,3 +524,11 @@ RESTARTING = Text(
     "サーバーを再起動しています。何も削除されていません。1 分後にもう一度お試しください",
     "SYS/TEMP",
 )
+ENDED = Text(
+    "this session was ended, nothing was deleted: log in again",
+    "diese Sitzung wurde beendet, nichts wurde gelöscht: neu anmelden",
+    "cette session a été fermée, rien n'a été supprimé : reconnectez-vous",
+    "esta sesión se ha cerrado, no se ha borrado nada: vuelva a iniciar sesión",
+    "このセッションは終了されました。何も削除されていません。もう一度ログインしてください",
+    "SYS/TEMP",
+)

@@ -1,33 +1,16 @@
-"""The keeper's Unix socket. A socket's path holds about 100 octets; a data directory's may be longer."""
+"""The keeper's Unix socket."""
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from gatepost.socket_path import socket_path
+
 FILE: Final = "keeper.sock"
-LONGEST_PATH: Final = 100
-"""`sun_path` has 104 octets on macOS, 108 on Linux."""
 SOCKET_BUFFER: Final = 4 * 1024 * 1024
 """Asked for; the system gives what it allows. What waits here while a sync is under way is the next batch."""
-
-
-@contextmanager
-def _address(directory: Path) -> Iterator[str]:
-    """The socket's path, by way of an open directory where it would be too long (Linux)."""
-    path = str(directory / FILE)
-    if len(os.fsencode(path)) <= LONGEST_PATH:
-        yield path
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{FILE}"
-    finally:
-        os.close(descriptor)
 
 
 def _new_socket() -> socket.socket:
@@ -43,7 +26,7 @@ def listening_socket(directory: Path) -> socket.socket:
     (directory / FILE).unlink(missing_ok=True)
     sock = _new_socket()
     try:
-        with _address(directory) as address:
+        with socket_path(directory, FILE) as address:
             sock.bind(address)
         (directory / FILE).chmod(0o600)
     except BaseException:
@@ -56,7 +39,7 @@ def connected_socket(directory: Path) -> socket.socket:
     """To the keeper. Raises OSError when none listens."""
     sock = _new_socket()
     try:
-        with _address(directory) as address:
+        with socket_path(directory, FILE) as address:
             sock.connect(address)
     except BaseException:
         sock.close()

@@ -163,7 +163,7 @@ def test_sizes(octets: int, shown: str) -> None:
 
 
 def test_spans() -> None:
-    assert [module._span(each) for each in (-1, 119, 120, 7200, 172800)] == [
+    assert [module.span(each) for each in (-1, 119, 120, 7200, 172800)] == [
         "0 s",
         "119 s",
         "2 minutes",

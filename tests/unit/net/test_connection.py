@@ -14,7 +14,7 @@ import pytest
 
 from gatepost.config.settings import Limits
 from gatepost.errors import MisuseError
-from gatepost.net.api import Peer
+from gatepost.net.api import Insider, Peer
 from gatepost.net.doors import ACCESS_DENIED, DECODE_ERROR, NO_APPLICATION_PROTOCOL, Words
 from gatepost.net.entrance import Entrance
 from gatepost.net.hub import BURST_SECONDS, COURTESY
@@ -1003,6 +1003,94 @@ class TestGoodbye:
                 assert session.ending.is_set()
                 assert len(server.hub) == 0
                 assert (await server.record())["outcome"] == "server shutdown"
+                await client.close()
+
+        run(work())
+
+
+INSIDER = Insider(1, "alice@example.com", 10, "main", "USER")
+
+
+class TestExpelled:
+    def test_between_commands_with_a_word(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client, stranger = await Client.tls(server.port), await Client.tls(server.port)
+                await client.line()
+                await stranger.line()
+                assert server.hub.insiders() == []
+                (await server.session(2)).insider = INSIDER
+                ((connection, insider),) = server.hub.insiders()
+                assert insider == INSIDER
+                assert connection.since == (1000.0, 1000.0)
+                connection.expel("the account was removed")
+                here = client.writer.get_extra_info("sockname")[1]
+                expelled, stays = (client, stranger) if connection.peer.port == here else (stranger, client)
+                assert await expelled.rest() == b"-ERR ended\r\n"
+                await expelled.close()
+                record = await server.record()
+                assert (record["outcome"], record["reason"]) == ("ended", "the account was removed")
+                assert await stays.ask(b"ECHO here") == b"+OK here\r\n"
+                await stays.close()
+
+        run(work())
+
+    def test_a_short_command_comes_to_its_end_and_what_was_sent_ahead_is_not_looked_at(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                session.insider = INSIDER
+                client.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                ((connection, _),) = server.hub.insiders()
+                connection._unread.append(b"ECHO more\r\n")
+                connection.expel("its password was changed")
+                session.gate.set()
+                assert await client.rest() == b"+OK waited\r\n-ERR ended\r\n"
+                await client.close()
+                assert server.hub.insiders() == []
+
+        run(work())
+
+    def test_a_long_command_is_cut_off_without_a_word(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                session.insider = INSIDER
+                client.send(b"WAIT\r\n")
+                await session.waiting.wait()
+                ((connection, _),) = server.hub.insiders()
+                connection.expel("its password was changed")
+                server.hub.tick(server.clock.value + server.hub.timing.parting / 2)
+                assert not session.ending.is_set()
+                server.hub.tick(server.clock.value + server.hub.timing.parting)
+                await session.ending.wait()
+                record = await server.record()
+                assert (record["outcome"], record["reason"]) == ("ended", "its password was changed")
+                with contextlib.suppress(OSError):
+                    assert await client.rest() == b""
+                await client.close()
+
+        run(work())
+
+    def test_a_client_that_does_not_read_is_cut_off_too(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                session = await server.session()
+                session.insider = INSIDER
+                client.send(b"BIG 50000000\r\n")
+                await client.reader.readexactly(100_000)
+                ((connection, _),) = server.hub.insiders()
+                connection.expel("its password was changed")
+                server.hub.tick(server.clock.value + server.hub.timing.parting)
+                await session.ending.wait()
+                assert (await server.record())["outcome"] == "ended"
                 await client.close()
 
         run(work())

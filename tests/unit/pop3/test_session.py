@@ -656,6 +656,27 @@ def test_security_48_nothing_a_client_chose_forges_the_log():
     play(story)
 
 
+def test_a_session_that_is_ended_says_so_and_deletes_nothing():
+    async def story(house):
+        session, flow = connection = await house.connect()
+        assert session.insider is None
+        await house.say(connection, b"USER alice\r\nPASS open sesame\r\nDELE 1\r\n")
+        insider = session.insider
+        assert (insider.login, insider.credential_id, insider.credential) == (LOGIN, 9, "Alice's phone")
+        session.ended()
+        session.ended()
+        flow.out += session.machine.data_to_send()
+        assert bytes(flow.out).endswith(
+            b"-ERR [SYS/TEMP] this session was ended, nothing was deleted: log in again\r\n"
+        )
+        assert session.finished
+        fields = session.closed("its password was changed")
+        assert (fields["outcome"], fields["reason"]) == ("ended", "its password was changed")
+        assert not house.locks.held
+
+    assert play(story).store.executed == []
+
+
 def test_all_failed_logins_of_a_connection_are_written_down():
     async def story(house):
         session, _ = connection = await house.connect()
