@@ -23,6 +23,8 @@ class Concepts(Struct, frozen=True, forbid_unknown_fields=True):
     """Each with words that tell it."""
     means: Mapping[str, tuple[str, ...]]
     """The row, and pairs of a thing and a happening, with a blank between them."""
+    wrappers: frozenset[str] = frozenset()
+    """Rows whose words are often said around the reason of a refusal."""
 
 
 class Meaning(Struct, frozen=True, order=True):
@@ -37,11 +39,12 @@ class Meaning(Struct, frozen=True, order=True):
 class Finder:
     """Looks for pairs."""
 
-    __slots__ = ("_happenings", "_means", "_things")
+    __slots__ = ("_happenings", "_means", "_things", "wrappers")
 
     def __init__(self, concepts: Concepts) -> None:
         self._things = {name: _expression(words, "") for name, words in concepts.things.items()}
         self._happenings = {name: _expression(words, "(?![a-z])") for name, words in concepts.happenings.items()}
+        self.wrappers = concepts.wrappers
         self._means = [(row, pair) for row, pairs in concepts.means.items() for pair in pairs]
 
     def find(self, plain: str) -> list[Meaning]:

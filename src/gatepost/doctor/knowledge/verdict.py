@@ -24,6 +24,10 @@ _WHOLE: Final = 0.6
 """Share of a text that words must make up to be the whole message and no fragment of something else."""
 _LONG: Final = 20
 """Characters of words that frame a cause from which on they say more than two words beside each other."""
+_SHORT: Final = 21
+"""Characters of a refusal that may have its reason beside it; longer ones are whole messages."""
+_BESIDE: Final = 75
+"""Score of two words from which on they are one thing."""
 _NEAREST: Final = 100
 """Score of two words beside each other."""
 _CAUSES: Final = re.compile(r"caused by:?|nested exception is:?|inner exception|--->|root cause", re.ASCII)
@@ -55,6 +59,7 @@ def explanation(text: str, reader: Reader) -> Explanation:
     )
     found = _inner_first(made, reader.recogniser, asked) or _vague(made, asked, heard, reader)
     found = [each for each in found if not _other_providers(each, heard, row)]
+    found = _reason_first(found, made, reader)
     found.sort(key=lambda each: _foreign(each, heard, row))
     shown = tuple(each for each in found if each is found[0] or not _overheard(each, found[0], heard))[:_SHOWN]
     return Explanation(shown, _sureness(made, shown, heard, row), heard)
@@ -79,20 +84,32 @@ def _cause(plain: str) -> str:
     return plain[last:]
 
 
+def _reason_first(found: list[Match], text: Text, reader: Reader) -> list[Match]:
+    """A refusal often names its reason ("Login failed: plaintext authentication disabled"): that goes before it."""
+    if not found or found[0].by is not By.WORDS or found[0].id not in reader.finder.wrappers:
+        return found
+    if len(found[0].matched) > _SHORT or any(each.id not in reader.finder.wrappers for each in found[1:]):
+        return found
+    reasons = [each for each in _near(text, reader) if each.id not in reader.finder.wrappers]
+    return [*(each for each in reasons if each.score >= _BESIDE), *found]
+
+
 def _vague(text: Text, asked: Asked, heard: Heard, reader: Reader) -> list[Match]:
-    """Where no message is known: words that frame a cause, and things with what happened to them, each row once."""
+    """Where no message is known: words that frame a cause, and things with what happened to them, each row once.
+
+    Two words mean something only in texts that are about mail.
+    """
+    mail = heard.speaker or heard.protocol or heard.provider
     frames = reader.recogniser.match(text, replace(asked, general=True))
     long = [each for each in frames if len(each.matched) >= _LONG]
     found: dict[str, Match] = {}
-    for each in (*long, *_near(text, heard, reader), *frames):
+    for each in (*long, *(_near(text, reader) if mail else ()), *frames):
         found.setdefault(each.id, each)
     return list(found.values())
 
 
-def _near(text: Text, heard: Heard, reader: Reader) -> list[Match]:
-    """The rows that a thing and what happened to it mean; only of texts that are about mail or a connection."""
-    if not (heard.speaker or heard.protocol or heard.provider):
-        return []
+def _near(text: Text, reader: Reader) -> list[Match]:
+    """The rows that a thing and what happened to it mean."""
     found = reader.finder.find(_cause(text.plain)) or reader.finder.find(text.plain)
     return [Match(each.row, _NEAREST - each.distance, each.words, By.GENERAL) for each in found]
 

@@ -149,6 +149,8 @@ def test_tables_become_flat():
 
 
 def test_the_speakers_and_the_concepts_come_with_the_book():
+    assert MODULE._speakers.__wrapped__()
+    assert MODULE._concepts.__wrapped__().means["C14"]
     told = load().explain("fetchmail: certificate of yesterday is revoked")
     assert told.heard.speaker == "fetchmail"
     assert told.matches[0].id == "C14"

@@ -14,7 +14,12 @@ CASES = Path(__file__).parents[5] / "shared" / "cases"
 BOOK = load()
 
 
-CONCEPTS = Concepts({"password": ("password",)}, {"lost": ("lost",)}, {"A1": ("password lost",)})
+CONCEPTS = Concepts(
+    {"password": ("password",), "plaintext": ("plaintext",)},
+    {"lost": ("lost",)},
+    {"A1": ("password lost",), "A2": ("plaintext lost",)},
+    frozenset({"A1"}),
+)
 
 
 def told(text, *rows, speakers=()):
@@ -91,6 +96,24 @@ class TestWhereNoMessageIsKnown:
     def test_words_that_only_frame_go_behind_unless_they_are_long(self):
         assert told("imap: could not connect, password lost", *self.rows)[0] == ["A1", "T18"]
         assert told("imap: could not connect to it at all, password lost", *self.rows)[0] == ["T18", "A1"]
+
+
+class TestReasons:
+    rows = row("A1", patterns=("login failed", "login failed for good and all")), row("A2")
+
+    def test_a_reason_beside_a_refusal_goes_first(self):
+        assert told("login failed: plaintext was lost", *self.rows) == (["A2", "A1"], Confidence.POSSIBLE)
+
+    def test_far_away_it_does_not(self):
+        assert told(f"login failed: plaintext {'x' * 30} lost", *self.rows)[0] == ["A1"]
+        assert told("login failed: password lost", *self.rows)[0] == ["A1"]
+
+    def test_a_whole_message_and_a_row_that_knows_more_stay_first(self):
+        assert told("login failed for good and all: plaintext lost", *self.rows)[0] == ["A1"]
+        assert told("login failed, expired: plaintext lost", *self.rows, row("A5", patterns=("expired",)))[0] == [
+            "A1",
+            "A5",
+        ]
 
 
 class TestSpeakers:
