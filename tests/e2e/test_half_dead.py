@@ -1,4 +1,5 @@
-"""A client's network goes away without a word: its maildrop is free again after the lease.
+"""A client's network goes away without a word: its maildrop is free again after the lease. One that just reads nothing
+for as long keeps it.
 
 Server and client live in network namespaces of their own, joined by a cable that the test pulls.
 """
@@ -29,6 +30,7 @@ OURS, THEIRS = "198.18.0.1", "198.18.0.2"
 """From the range for such tests (RFC 2544 §C.2.2); nobody outside the two namespaces sees them."""
 LEASE = 8
 """Seconds; the shortest there is."""
+OTHER = "paused@example.com"
 NEWNET = 0x40000000
 
 
@@ -122,3 +124,36 @@ def test_the_maildrop_of_a_vanished_client_is_free_after_the_lease(cable: Cable,
         assert other.log_in(LOGIN).startswith(b"+OK")
         assert other.say("STAT").startswith(b"+OK 1 "), "what was only marked is not deleted"
         assert other.quit().startswith(b"+OK")
+
+
+def test_in_the_middle_of_a_message_who_pauses_goes_on_and_who_vanished_does_not(
+    cable: Cable, server: CabledServer
+) -> None:
+    """Both read nothing for more than a lease; only the system of one still answers."""
+
+    def reader(login: str, namespace: str, host: str, port: str) -> Visitor:
+        found = Visitor(0, server.context(), sock=cable.connect(namespace, (host, server.ports[port])))
+        assert found.line().startswith(b"+OK")
+        assert found.log_in(login).startswith(b"+OK")
+        assert found.say("RETR 1").startswith(b"+OK")
+        return found
+
+    local = "127.0.0.1", server.ports["pop3s"]
+    body = b"Subject: large\r\n\r\n" + (b"x" * 70 + b"\r\n") * 300_000
+    for login in (LOGIN, OTHER):
+        person(server, login, [body])
+    with (
+        reader(OTHER, cable.server, "127.0.0.1", "pop3s") as paused,
+        reader(LOGIN, cable.client, OURS, "cable") as gone,
+        Visitor(0, server.context(), sock=cable.connect(cable.server, local)) as next_one,
+    ):
+        assert next_one.line().startswith(b"+OK")
+        cable.pull()
+        assert next_one.log_in(LOGIN).startswith(b"-ERR [IN-USE]")
+        line = server.log.await_line(rf"\bport={gone.port}\b.*").string
+        assert re.search(r'outcome="connection lost" .*timed out', line), line
+        assert next_one.log_in(LOGIN).startswith(b"+OK"), "its maildrop is free"
+        assert next_one.quit().startswith(b"+OK")
+        assert paused.file.read(len(body)) == body
+        assert paused.line() == b"."
+        assert paused.quit().startswith(b"+OK")

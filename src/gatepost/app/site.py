@@ -22,6 +22,7 @@ from gatepost.net.entrance import Entrance
 from gatepost.net.hub import Hub
 from gatepost.net.privileges import room_for_connections
 from gatepost.net.tally import Tally
+from gatepost.net.timing import Timing
 from gatepost.net.tls import TlsContexts
 from gatepost.net.worker import Site
 from gatepost.pop3.context import TraceSink
@@ -94,6 +95,7 @@ async def open_site(
         notice=plan.notice,
         opened=counters.opened,
         closed=counters.closed,
+        timing=Timing(lease=settings.pop3.lease),
     )
     sessions = {"pop3": services.session}
     entrances = {

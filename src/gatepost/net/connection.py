@@ -18,6 +18,7 @@ from gatepost.net.arrival import Arrival
 from gatepost.net.entrance import Entrance
 from gatepost.net.house import House
 from gatepost.net.outcome import DONE, Ended, Outcome
+from gatepost.net.pulse import Pulse
 from gatepost.net.turns import Measured, Share, wake
 
 COARSE: Final = 1.0
@@ -27,13 +28,14 @@ COARSE: Final = 1.0
 class Connection(Arrival):
     """The driver. It is also the `Flow` that its session holds."""
 
-    __slots__ = ("_blocked", "_limit", "_limited", "_secured", "_share", "_waiter")
+    __slots__ = ("_blocked", "_limit", "_limited", "_pulse", "_secured", "_share", "_waiter")
 
     def __init__(self, hub: House, entrance: Entrance, source: tuple[str, int]) -> None:
         """`source` is the address as `plain_address` has it, and the port."""
         super().__init__(hub, entrance, source)
         self._limit = self._limited = -1.0
         self._blocked = self._secured = False
+        self._pulse = Pulse(hub.timing.lease)
         self._share = Share(hub.clock)
         self._waiter: asyncio.Future[None] | None = None
 
@@ -151,35 +153,46 @@ class Connection(Arrival):
         self.end(Ended(Outcome.ENDED, reason, self._hub.clock() + self._hub.timing.parting))
 
     def check(self, now: float) -> None:
-        """Looks once a second whether the peer has had its time. `now` is monotonic."""
+        """Looks once a second whether the peer is there, and has had its time. `now` is monotonic."""
         if self._end is not None and self._end.by and now >= self._end.by and not self._lingers:
             self.cut()
-        elif self._choked or self._lingers:
-            self._check_output(now)
+        elif self._wire is not None and self._pulse.lost(self._wire.number, self._since, now):
+            self.end(Ended(Outcome.LOST, "connection lost: the client's system answers no more (timed out)"))
+            self.abort()
+        elif self._lingers:
+            self._check_farewell(now)
+        elif self._choked and self._session is not None:
+            self._check_reading(self._session, now)
         elif self._task is not None:
             return
         elif self._due:
             if now >= self._due:
                 self.end(Ended(Outcome.TIMEOUT))
-        elif self._session is not None:
-            self._check_idle(self._session, now)
+        elif self._session is not None and self._has_idled(self._session, now):
+            self.end(Ended(Outcome.TIMEOUT))
 
-    def _check_idle(self, session: Session, now: float) -> None:
+    def _has_idled(self, session: Session, now: float) -> bool:
         """The session's limit counts from its last answer, so it is asked once after each, not at every look."""
         if self._limited != self._since:
             self._limited, self._limit = self._since, session.idle_seconds
-        if now - self._since > self._limit + COARSE:
-            self.end(Ended(Outcome.TIMEOUT))
+        return now - self._since > self._limit + COARSE
 
-    def _check_output(self, now: float) -> None:
-        """A peer that takes what we send may take its time; one that takes nothing is dropped."""
+    def _check_reading(self, session: Session, now: float) -> None:
+        """Who takes nothing of what we send is as idle as who says nothing; who takes a little is not."""
+        unsent = self._wire.unsent if self._wire else 0
+        if unsent < self._unsent:
+            self._unsent, self._since = unsent, now
+        elif self._has_idled(session, now):
+            self.end(Ended(Outcome.STALLED))
+            self.abort()
+
+    def _check_farewell(self, now: float) -> None:
+        """The session is over: who does not take our last words is not waited for as long."""
         unsent = self._wire.unsent if self._wire else 0
         if unsent < self._unsent:
             self._unsent, self._since = unsent, now
         timing = self._hub.timing
-        limit = timing.linger if self._lingers and not unsent else timing.stall
-        if now - self._since > limit + COARSE:
-            self.end(Ended(Outcome.STALLED))
+        if now - self._since > (timing.stall if unsent else timing.linger) + COARSE:
             self.abort()
 
     # ------------------------------------------------------------------ the dialog

@@ -24,6 +24,10 @@ NOT_SENT: Final = 128 * 1024
 still reads, and cost megabytes for each that does not."""
 
 
+_UNNAMED: Final = {"TCP_RTO_MAX_MS": 44} if sys.platform == "linux" else {}
+"""Options that Python has no name for yet. Linux before 6.15 does not know this one, and says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenListener:
     """A row of the live table with its sockets: one for each worker on Linux, one for all elsewhere."""
@@ -149,10 +153,11 @@ def _dual(opened: socket.socket) -> bool:
 
 
 def keep_alive(opened: socket.socket, lease: float) -> None:
-    """A peer that vanished without a word is given up after about `lease` seconds, whether we wait or write.
+    """A peer that vanished without a word is given up after about `lease` seconds.
 
     Set on the listening socket: accepted ones inherit it (tcp(7)), so that it costs nothing for each connection.
-    The kernel probes after half the lease, then four times; TCP_USER_TIMEOUT bounds unanswered writes (RFC 5482).
+    The kernel probes after half the lease, then four times. Where something was sent and not answered, `Pulse` looks:
+    TCP_USER_TIMEOUT (RFC 5482) would also end a client that just reads nothing for a while.
     """
     seconds = max(int(lease), 8)
     options = {
@@ -161,11 +166,11 @@ def keep_alive(opened: socket.socket, lease: float) -> None:
         "TCP_KEEPALIVE": seconds // 2,  # its name on macOS
         "TCP_KEEPINTVL": seconds // 8,
         "TCP_KEEPCNT": 4,
-        "TCP_USER_TIMEOUT": seconds * 1000,
         "TCP_NOTSENT_LOWAT": NOT_SENT,
+        "TCP_RTO_MAX_MS": seconds * 500,  # a closed window is probed so often, in place of every two minutes
     }
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in options.items():
-        if (number := getattr(socket, name, None)) is not None:
+        if (number := getattr(socket, name, _UNNAMED.get(name))) is not None:
             with suppress(OSError):
                 opened.setsockopt(socket.IPPROTO_TCP, number, value)

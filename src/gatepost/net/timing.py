@@ -18,8 +18,11 @@ class Timing:
     however far away it is, the ClientHello is only as late as the client is slow to make it: a few milliseconds."""
     handshake: float = 30.0
     """For the whole TLS handshake: slow phones on slow networks need a few seconds."""
+    lease: float = 60.0
+    """For a peer whose system does not answer; one that answers, and reads nothing, has as long as one that says
+    nothing (`Session.idle_seconds`)."""
     stall: float = 60.0
-    """For a peer that takes nothing of what we send; one that takes a little each minute is left in peace."""
+    """For a peer that takes nothing of our last words: its session is over."""
     parting: float = 1.0
     """For the command that a session is at when its login does not hold any more: enough for a commit, not for the rest
     of a large message, of which the client must not see an end that is none."""

@@ -47,14 +47,15 @@ class Wire:
     """Belongs to its driver. `close` may tell the driver at once that it is over, other calls later."""
 
     __slots__ = (
-        "_choked", "_driver", "_ended", "_events", "_fresh", "_loop", "_number", "_shutting", "_size", "_unsent",
-        "_watch", "closing",
+        "_choked", "_driver", "_ended", "_events", "_fresh", "_loop", "_shutting", "_size", "_unsent",
+        "_watch", "closing", "number",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, watch: Watch, accepted: int, driver: Driver) -> None:
         """Takes the descriptor and begins to read. Raises OSError; then the descriptor is still the caller's."""
         os.set_blocking(accepted, False)
-        self._number = accepted
+        self.number = accepted
+        """The descriptor; -1 once it is closed."""
         self._loop = loop
         self._watch = watch
         self._driver = driver
@@ -93,7 +94,7 @@ class Wire:
 
     def _read(self) -> None:
         try:
-            data = os.read(self._number, self._size)
+            data = os.read(self.number, self._size)
         except BlockingIOError:
             return
         except OSError as error:
@@ -111,7 +112,7 @@ class Wire:
     def _write_on(self) -> None:
         unsent = self._unsent
         try:
-            del unsent[: os.write(self._number, unsent)]
+            del unsent[: os.write(self.number, unsent)]
         except BlockingIOError:
             return
         except OSError as error:
@@ -120,7 +121,7 @@ class Wire:
         if self._choked and len(unsent) <= LOW:
             self._choked = False
             self._driver.resume_writing()  # which may write again
-        if not unsent and self._number >= 0:
+        if not unsent and self.number >= 0:
             self._sent()
 
     def _sent(self) -> None:
@@ -135,7 +136,7 @@ class Wire:
 
     def _expect(self, events: int) -> None:
         if events != self._events:
-            self._watch.change(self._number, self._events, events)
+            self._watch.change(self.number, self._events, events)
             self._events = events
 
     # -- What the driver wants
@@ -173,7 +174,7 @@ class Wire:
         sent = 0
         if not self._unsent:
             try:
-                sent = os.write(self._number, data)
+                sent = os.write(self.number, data)
             except BlockingIOError:
                 sent = 0
             except OSError as error:
@@ -210,7 +211,7 @@ class Wire:
             self._shut()
 
     def _shut(self) -> None:
-        borrowed = socket.socket(fileno=self._number)
+        borrowed = socket.socket(fileno=self.number)
         try:
             borrowed.shutdown(socket.SHUT_WR)
         except OSError as error:
@@ -246,11 +247,11 @@ class Wire:
         self._loop.call_soon(self._finish, error)
 
     def _finish(self, error: OSError | None) -> None:
-        if self._number < 0:
+        if self.number < 0:
             return
-        self._watch.forget(self._number)
-        os.close(self._number)
-        self._number, self._events = -1, 0
+        self._watch.forget(self.number)
+        os.close(self.number)
+        self.number, self._events = -1, 0
         self.closing = True
         self._fresh = b""
         self._unsent.clear()

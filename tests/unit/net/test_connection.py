@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -681,12 +682,71 @@ class TestOutput:
                 connection = next(iter(server.hub._live))
                 assert connection._choked
                 assert 0 < connection._wire.unsent < 1_000_000
-                server.advance(30)
-                assert not server.records
+                for _ in range(19):
+                    server.advance(30)
+                await turns()
+                assert not server.records, "its system answers, so it has the ten minutes of RFC 1939"
                 server.advance(40)
                 assert (await server.record())["outcome"] == "client does not read"
                 await client.close()
                 await server.nobody()
+
+        run(work())
+
+    def test_a_client_that_pauses_within_a_message_goes_on_where_it_was(self) -> None:
+        async def work() -> None:
+            async with serving() as server:
+                client = await Client.tls(server.port)
+                await client.line()
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"BIG 8000000\r\n")
+                connection = next(iter(server.hub._live))
+                await until(lambda: bool(connection._choked))
+                for _ in range(70):
+                    server.advance(1)
+                client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+                assert len(await client.reader.readexactly(8_000_002)) == 8_000_002
+                assert await client.ask(b"ECHO fine") == b"+OK fine\r\n"
+                await client.close()
+
+        run(work())
+
+    def test_one_whose_system_answers_no_more_is_given_up(self) -> None:
+        async def work() -> None:
+            async with serving("lmtp") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"BIG 8000000\r\n")
+                connection = next(iter(server.hub._live))
+                await until(lambda: bool(connection._choked))
+                connection._pulse = SimpleNamespace(lost=lambda descriptor, said, now: descriptor >= 0)  # type: ignore[assignment]
+                server.advance(1)
+                record = await server.record()
+                assert (record["outcome"], record["reason"]) == (
+                    "connection lost",
+                    "connection lost: the client's system answers no more (timed out)",
+                )
+                await client.close()
+                await server.nobody()
+
+        run(work())
+
+    def test_before_it_has_a_session_s_time_it_has_that_of_its_login(self) -> None:
+        async def work() -> None:
+            async with serving("lmtp") as server:
+                client = await Client.plain(server.port)
+                await client.line()
+                (await server.session()).idle = 60
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                client.send(b"BIG 100000000\r\n")
+                connection = next(iter(server.hub._live))
+                await until(lambda: bool(connection._choked))
+                server.advance(50)
+                assert not server.records
+                server.advance(20)
+                assert (await server.record())["outcome"] == "client does not read"
+                await client.close()
 
         run(work())
 
@@ -1360,9 +1420,9 @@ class TestAtOnce:
                 client.send(b"HI\r\n")
                 connection = next(iter(server.hub._live))
                 await until(lambda: bool(connection._choked))
-                server.advance(50)
+                server.advance(550)
                 assert not server.records
-                server.advance(50)
+                server.advance(100)
                 assert (await server.record())["outcome"] == "client does not read"
                 await server.nobody()
                 await client.close()

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
 
+import pytest
+
+from gatepost.net import hub as hub_module
 from gatepost.net.loop import run as run_loop
 from gatepost.net.timing import Timing
 from support.echo import Client, serving
@@ -43,6 +48,30 @@ def test_it_looks_by_itself_once_started() -> None:
             await client.close()
         assert server.hub._timer is None
         server.hub.close()
+
+    run_loop(work())
+
+
+def test_many_connections_are_looked_at_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        monkeypatch.setattr(hub_module, "AT_ONCE", 2)
+        async with serving("lmtp") as server:
+            clients = [await Client.plain(server.port) for _ in range(5)]
+            for client in clients:
+                await client.line()
+            looked: list[int] = []
+            queued: list[Callable[[], None]] = []
+            look_at = server.hub._look_at
+            server.hub._look_at = lambda some: (looked.append(len(some)), look_at(some))[0]  # type: ignore[method-assign, arg-type, assignment, return-value]
+            server.hub.turns = SimpleNamespace(queue=queued.append)  # type: ignore[assignment]
+            server.clock.value += 700
+            server.hub._run_tick()
+            while queued:
+                queued.pop(0)()
+            assert looked == [2, 2, 1]
+            for client in clients:
+                assert await client.rest() == b"-ERR too slow\r\n"
+                await client.close()
 
     run_loop(work())
 
