@@ -13,7 +13,7 @@ from gatepost.net.outcome import Ended, Outcome, tls_reason
 from gatepost.net.pipe import TlsPipe
 from gatepost.net.wire import Wire
 
-MOST_UNREAD: Final = 16 * 1024
+MOST_UNREAD: Final = 4 * 1024
 """Octets that wait for the session before we stop reading from the peer; one read of the wire may come on top."""
 
 

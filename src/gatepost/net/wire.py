@@ -18,9 +18,9 @@ SMALL: Final = 4 * 1024
 LARGE: Final = 16 * 1024
 """Octets of one read: small until a peer has filled that, which only senders of mail do. More would bring more TLS
 records and commands at once than a millisecond can handle."""
-HIGH: Final = 64 * 1024
-"""Octets that wait to be sent, above which the driver is told to stop making more…"""
-LOW: Final = 16 * 1024
+HIGH: Final = 16 * 1024
+"""Octets that wait to be sent, above which the driver is told to stop making more: the kernel has ten times as many…"""
+LOW: Final = 8 * 1024
 """…and below which it may go on."""
 
 
