@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import idle, large, report, scale, sessions, startup
+from benchmarks import fairness, idle, large, report, scale, sessions, startup
 from benchmarks.dovecot import DEFAULT, SHARED_FLAVOUR, TUNED_FLAVOUR, Dovecot
 from benchmarks.floor import Floor
 from benchmarks.gatepost_server import Gatepost
@@ -22,7 +22,7 @@ from benchmarks.host import BenchmarkError, Peer
 from benchmarks.workload import Workload, write_certificate, write_maildir
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("sessions", "idle", "large", "scale", "startup")
+PARTS = ("sessions", "idle", "large", "scale", "fairness", "startup")
 
 PEERS: dict[str, Callable[[Workload], Peer]] = {
     "floor": Floor,
@@ -115,6 +115,9 @@ def measure(load: Workload, options: argparse.Namespace) -> report.Findings:
     if "scale" in options.parts:
         print("A million messages", flush=True)
         found.scale = scale.measure(load.directory, messages=todo.scale_messages, accounts=todo.scale_accounts)
+    if "fairness" in options.parts:
+        print("Hostile pipelines beside good clients", flush=True)
+        found.fairness = fairness.measure(load, rounds=todo.rounds, seconds=todo.seconds)
     if "startup" in options.parts:
         print("Start-up", flush=True)
         found.startup = startup.measure()

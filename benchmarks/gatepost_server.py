@@ -53,9 +53,11 @@ KEPT = 16 * 1024 * 1024
 class Gatepost:
     """Ours. `kept`: octets of `pop3.kept_replies`; with 0 every message is read from the store each time."""
 
-    def __init__(self, load: Workload, *, workers: int = 0, kept: int = KEPT, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, load: Workload, *, workers: int = 0, kept: int = KEPT, name: str = "", command: Sequence[str] = COMMAND
+    ) -> None:
         self.load, self.workers, self.kept, self.command = load, workers or cores(), kept, command
-        self.name = "Gatepost" if kept else "Gatepost, none kept"
+        self.name = name or ("Gatepost" if kept else "Gatepost, none kept")
         self.crowd = 100_000 if kept else 0
         version = run([*COMMAND, "--version"]).split()[-1]
         self.detail = f"{version}, SQLite, {self.workers} workers, argon2id passwords, kept_replies = {kept}"

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.fairness import GOOD, HOSTILE, TIMES, Fairness, figures
 from benchmarks.host import Peer, describe
 from benchmarks.idle import Idle
 from benchmarks.large import Large
@@ -48,6 +49,12 @@ A pause is the longest time in which a worker's event loop served nobody else.
 """
 
 
+FAIRNESS = f"""\
+One worker; {GOOD} good clients over TLS, each with a command every 20 ms, alone and then beside {HOSTILE} clients that
+write the same commands without end and read whatever comes. How long a good client waits for its reply.
+"""
+
+
 @dataclass(slots=True)
 class Findings:
     """Everything that a run found."""
@@ -60,6 +67,7 @@ class Findings:
     idle: list[Idle] = field(default_factory=list)
     large: list[Large] = field(default_factory=list)
     scale: list[Scale] = field(default_factory=list)
+    fairness: list[Fairness] = field(default_factory=list)
     startup: list[Startup] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """What could not be measured, and why."""
@@ -123,6 +131,14 @@ def verdicts(found: Findings) -> list[Verdict]:
             f"{each.what}: <= {each.at_most:g} ms", f"{each.milliseconds:.2f} ms", each.milliseconds <= each.at_most
         )
         for each in found.scale
+    ]
+    judged += [
+        Verdict(
+            f"p99 of good clients beside {HOSTILE} x {each.kind}: <= {TIMES:g} x",
+            f"{each.times:.2f} x",
+            each.times <= TIMES,
+        )
+        for each in found.fairness
     ]
     judged += [
         Verdict(f"{each.what}: < {each.at_most:g} s", f"{each.seconds:.2f} s", each.seconds < each.at_most)
@@ -225,6 +241,10 @@ def render(found: Findings) -> str:
     if found.scale:
         rows = ([each.what, f"{each.milliseconds:.2f}", f"{each.at_most:g}"] for each in found.scale)
         parts.append(f"## {found.scale[0].where}\n\n{SCALE}\n" + table(["what", "ms", "at most"], rows))
+    if found.fairness:
+        head = ["pipelines of", "p50 ms alone", "beside", "p99 ms alone", "beside", "x"]
+        rows = ([each.kind, *figures(each), f"{each.times:.2f}"] for each in found.fairness)
+        parts.append(f"## Hostile pipelines beside good clients\n\n{FAIRNESS}\n" + table(head, rows))
     parts.append(
         "## Again\n\n`make bench` (about fifteen minutes; as root on Debian it installs Dovecot's package, and starts\n"
         "no service). `python -m benchmarks --quick` takes a minute or two and leaves this file alone;\n"

@@ -99,7 +99,7 @@ async def _writes(store: LocalStore, account: Account, inbox: Mailbox) -> list[F
     other = (await store.accounts(after="user", limit=1))[0].account_id
 
     async def delete(policy: DeletePolicy) -> None:
-        await store.execute(DeleteMessages(*key, (next(uids),), policy, hold_until=1 << 40))
+        await store.execute(DeleteMessages(*key, (next(uids),), policy, hold_seconds=1 << 20))
 
     changes: list[tuple[str, Callable[[], Awaitable[object]]]] = [
         *((f"QUIT that deletes one message ({policy.value})", lambda p=policy: delete(p)) for policy in DeletePolicy),

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks import report
+from benchmarks.fairness import Fairness
 from benchmarks.idle import Idle
 from benchmarks.large import Large, Step
 from benchmarks.scale import Scale
@@ -60,6 +61,14 @@ def test_what_a_change_costs_is_judged():
     ]
 
 
+def test_what_hostile_clients_cost_the_good_ones_is_judged():
+    found = findings(fairness=[Fairness("NOOP", (1, 2), (1, 3.8), 1.9), Fairness("RETR", (1, 2), (1, 5), 2.5)])
+    assert [(each.promise, each.kept) for each in report.verdicts(found)] == [
+        ("p99 of good clients beside 40 x NOOP: <= 2 x", True),
+        ("p99 of good clients beside 40 x RETR: <= 2 x", False),
+    ]
+
+
 def test_a_table_is_aligned():
     assert report.table(["a", "b"], [["xyz", "1"], ["q", "22"]]) == (
         "| a   |  b |\n|-----|---:|\n| xyz |  1 |\n| q   | 22 |\n"
@@ -74,6 +83,7 @@ def test_the_page_is_complete_and_fits_a_screen():
         failures=["Dovecot, tuned, 9 idle connections: it closed"],
         large=[Large("Dovecot, tuned+shared", 1, 100_000, step, step, step, 100)],
         scale=[Scale("A mailbox of 5 messages", "one flag", 2.5, 2.0)],
+        fairness=[Fairness("TOP of a header of 1 MiB", (10.5, 20.5), (10.5, 20.5), 12.5)],
     )
     page = report.render(found)
     assert all(
@@ -83,6 +93,7 @@ def test_the_page_is_complete_and_fits_a_screen():
             "## Idle",
             "## A maildrop",
             "## A mailbox of 5",
+            "## Hostile pipelines",
             "## Machine",
             "## Again",
             "- Dovecot, tuned, 9",
