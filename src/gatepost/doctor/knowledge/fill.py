@@ -11,7 +11,7 @@ from gatepost.text import printable
 PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 
 _WITH_WORDS_BEFORE: Final = re.compile(r"((?:\b[^\W\d_]+ ){0,2})" + PLACEHOLDER.pattern)
-_TAIL: Final = re.compile(r": \{([a-z_]+)\}(\.?)$")
+_TAIL: Final = re.compile(r" ?: \{([a-z_]+)\}(\.?)$")
 """What only says which one it is: "an authority that is not trusted: {issuer}"."""
 _SENTENCES: Final = re.compile(r"(?<=[.?!]) ")
 

@@ -33,6 +33,7 @@ def filled(text, **values):
         ("Not trusted: {host}", {}, "Not trusted"),
         ("Not trusted: {host}", {"host": "x"}, "Not trusted: x"),
         ("For {names}.", {}, "For …."),
+        ("Autorité inconnue : {host}", {}, "Autorité inconnue"),
         ("See e.g. {host}", {}, "See e.g. The server"),
         ("{not a placeholder} {0} {host.__class__}", {}, "{not a placeholder} {0} {host.__class__}"),
         ("", {}, ""),
