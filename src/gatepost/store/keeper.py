@@ -27,6 +27,7 @@ from gatepost.store.generation import Generation
 from gatepost.store.socket_path import listening_socket
 from gatepost.store.sqlite.committer import Committer
 from gatepost.store.sqlite.database import DirectoryLock, open_writer
+from gatepost.store.sqlite.reserve import Reserve, open_reserve
 
 log: Final = logging.getLogger("gatepost.store")
 
@@ -62,7 +63,7 @@ def run_keeper(directory: Path, ready: Callable[[], None], clock: Callable[[], f
         os._exit(DISK_FAILED)
 
     async def main() -> None:
-        keeper = Keeper(directory, clock, fatal=exit_now, lock=lock)
+        keeper = Keeper(directory, clock, fatal=exit_now, lock=lock, reserve=open_reserve(directory))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -103,6 +104,7 @@ class Keeper:
         vfs: str | None = None,
         lock: DirectoryLock | None = None,
         steady: Callable[[], float] = steady,
+        reserve: Reserve | None = None,
     ) -> None:
         """`clock` may be set at any time, `steady` never.
 
@@ -118,7 +120,9 @@ class Keeper:
         self._generation = Generation(directory)
         self._generation.begin()
         self._clock = StoreClock(directory, clock, steady)
-        self._committer = Committer(connection, self._clock, self._generation, publish=self._publish, fatal=fatal)
+        self._committer = Committer(
+            connection, self._clock, self._generation, publish=self._publish, fatal=fatal, reserve=reserve
+        )
         self.connections: set[KeeperConnection] = set()
         self._server: asyncio.Server | None = None
         self._housekeeping: asyncio.TimerHandle | None = None

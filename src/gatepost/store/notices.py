@@ -9,6 +9,8 @@ from typing import Final
 
 from gatepost.store.clock import read_record
 
+RESERVE: Final = "store.reserve"
+"""Holds room that only deleting may use; empty while it has none (`gatepost.store.sqlite.reserve`)."""
 _DAMAGED: Final = ".damaged-"
 
 
@@ -26,7 +28,16 @@ def damaged_logs(directory: Path) -> Sequence[Path]:
 def notices(directory: Path) -> Sequence[str]:
     """One sentence or two for each; the most important first. Raises PermissionError."""
     doubt = read_record(directory).doubt()
-    return [*_of_damage(directory), *([doubt] if doubt else [])]
+    return [*_of_room(directory), *_of_damage(directory), *([doubt] if doubt else [])]
+
+
+def _of_room(directory: Path) -> Iterator[str]:
+    try:
+        empty = (directory / RESERVE).stat().st_size == 0
+    except FileNotFoundError:
+        return
+    if empty:
+        yield "The disk is full: mail can be read and deleted, but none comes in until there is room on the disk."
 
 
 def _of_damage(directory: Path) -> Iterator[str]:

@@ -21,6 +21,7 @@ from gatepost.store.api import Changed
 from gatepost.store.clock import StoreClock
 from gatepost.store.commands import ANY_COMMAND
 from gatepost.store.generation import Generation
+from gatepost.store.sqlite.reserve import Reserve, deletes
 from gatepost.store.sqlite.writer import Writer
 
 log: Final = logging.getLogger("gatepost.store")
@@ -80,8 +81,10 @@ class Committer:
         *,
         publish: Callable[[Changed], None],
         fatal: Callable[[Exception], None],
+        reserve: Reserve | None = None,
     ) -> None:
         self.failed = False
+        self._reserve = reserve
         self._connection = connection
         self._execute = connection.execute
         self._writer = Writer(connection, clock, clock.trust)
@@ -121,7 +124,7 @@ class Committer:
 
     def flush_one(self) -> None:
         """One batch: one transaction, one sync, then the answers."""
-        batch = self._take()
+        batch = self._allowed(self._take())
         while batch and not self.failed:
             done = _Done()
             try:
@@ -133,6 +136,9 @@ class Committer:
             except (StoreFullError, StoreUnavailableError) as error:
                 self._roll_back()
                 self._generation.committed()
+                if isinstance(error, StoreFullError) and self._spends_reserve(batch):
+                    batch = self._only_deletions(batch, error)
+                    continue
                 log.warning("%d writes were refused: %s", len(batch), error)
                 for waiting in batch:
                     waiting.answer(None, error)
@@ -143,6 +149,24 @@ class Committer:
                 self._tell(batch, done)
                 return
 
+    def _allowed(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """All of it; on a full disk, deletions."""
+        if not batch or self._reserve is None or not self._reserve.spent or self._reserve.fill():
+            return batch
+        return self._only_deletions(
+            batch, StoreFullError("the disk is full: only deleting works until there is room; nothing was written")
+        )
+
+    def _only_deletions(self, batch: list[_Waiting], error: StoreFullError) -> list[_Waiting]:
+        for waiting in batch:
+            if not deletes(waiting.command):
+                waiting.answer(None, error)
+        return [waiting for waiting in batch if deletes(waiting.command)]
+
+    def _spends_reserve(self, batch: list[_Waiting]) -> bool:
+        """Whether there is room now that was not there before, for somebody who may use it."""
+        return self._reserve is not None and any(deletes(each.command) for each in batch) and self._reserve.spend()
+
     def _tell(self, batch: list[_Waiting], done: _Done) -> None:
         self._generation.committed()
         if done.directory:
@@ -151,7 +175,7 @@ class Committer:
             waiting.answer(*outcome)
         for changed in done.changes.values():
             self._publish(changed)
-        if self._wal_pages >= CHECKPOINT_PAGES:
+        if self._wal_pages >= CHECKPOINT_PAGES or (self._reserve is not None and self._reserve.spent):
             self.checkpoint()
 
     def _take(self) -> list[_Waiting]:
