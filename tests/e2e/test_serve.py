@@ -264,6 +264,35 @@ def test_sockets_from_systemd(server: Server) -> None:
             pass  # queued by the kernel: systemd's copy is open while nobody serves
 
 
+def test_sockets_that_fit_nothing(server: Server) -> None:
+    """One on all addresses does not serve a listener for one; each is told of by what it is."""
+    server.stop()
+    with socket.create_server(("0.0.0.0", 0)) as wide, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(server.directory / "odd"))
+        unix.listen()
+        server.start(sockets=[wide, unix])
+        server.log.await_line(rf"0\.0\.0\.0:{wide.getsockname()[1]}, handed over .* is not served: no listener")
+        server.log.await_line(rf"Unix socket {server.directory / 'odd'}, handed over .* TCP only")
+        server.log.await_line(r"pop3s: the service manager handed over no socket for 127\.0\.0\.1")
+        server.session().quit()
+
+
+def test_what_a_socket_is(server: Server) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("needs IPv6")
+    server.stop()
+    port = server.ports["pop3s"]
+    text = server.config_file.read_text()
+    server.config_file.write_text(text.replace('addresses = ["127.0.0.1"]', 'addresses = ["0.0.0.0"]', 1))
+    with socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True) as dual:
+        server.start(sockets=[dual])
+        server.log.await_line(rf"serving pop3s on \[::\]:{port} \(IPv4 too\)")
+        server.session().quit()
+        assert f"[::]:{port} (IPv4 too)" in server.gatepost("status")
+        shown = server.gatepost("ports")
+        assert f"pop3s on 0.0.0.0:{port} is served by the service manager's socket [::]:{port} (IPv4 too)." in shown
+
+
 def test_trace_shows_the_dialog_without_secrets(server: Server) -> None:
     server.stop()
     server.start("--trace", LOGIN)

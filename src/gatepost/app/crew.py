@@ -28,6 +28,7 @@ from gatepost.config.listeners import live, may_bind_low_ports
 from gatepost.config.load import load as read_settings
 from gatepost.config.settings import Settings
 from gatepost.errors import CertificateError, ConfigError, GatepostError
+from gatepost.net.adoption import report
 from gatepost.net.child import Channel, Job
 from gatepost.net.listener import OpenListener, open_listeners
 from gatepost.net.log import Log, LogHandler
@@ -325,6 +326,8 @@ class ServerCrew:
             (row.listener.address, row.listener.port): row.sockets for each in self._generations for row in each.rows
         }
         new = [each for each in listeners if (each.address, each.port) not in known]
+        for sentence in report(listeners, self._inherited):
+            self._log.event(sentence)
         opened = open_listeners(new, copies=workers, lease=lease, adopted=self._inherited)
         known |= {(row.listener.address, row.listener.port): row.sockets for row in opened}
         return [OpenListener(each, known[each.address, each.port]) for each in listeners]
@@ -402,7 +405,7 @@ class ServerCrew:
     def ready(self, *, again: bool) -> None:
         """See `Crew`."""
         rows = self._generations[-1].rows
-        places = ", ".join(f"{row.listener.service.name} on {row.listener.where}" for row in rows)
+        places = ", ".join(f"{row.listener.service.name} on {row.where}" for row in rows)
         self._notifier.ready(f"Serving {places}")
         if not again:
             self._log.event(f"serving {places}")
@@ -450,7 +453,13 @@ class ServerCrew:
             started=self._started,
             processes=tuple(ProcessStatus(each.name, each.pid, each.started, each.state) for each in processes),
             listeners=tuple(
-                ListenerStatus(row.listener.service.name, row.listener.where, row.listener.service.tls) for row in rows
+                ListenerStatus(
+                    row.listener.service.name,
+                    row.listener.where,
+                    row.listener.service.tls,
+                    row.where if row.where != row.listener.where else "",
+                )
+                for row in rows
             ),
             certificates=tuple(CertificateStatus(each.names, each.not_after, each.files.file) for each in loaded),
             connections=totals.connections,

@@ -112,7 +112,10 @@ def _explain_server(found: Status, now: float) -> None:
     output.say()
     output.table(
         ("service", "listens on", "TLS", "open connections of the service"),
-        [(each.service, each.where, each.tls, found.connections.get(each.service, 0)) for each in found.listeners],
+        [
+            (each.service, each.socket or each.where, each.tls, found.connections.get(each.service, 0))
+            for each in found.listeners
+        ],
     )
     output.say(f"\n{found.accepted} connections accepted.")
     output.say()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gatepost.errors import ConfigError, GatepostError, PortInUseError
+from gatepost.net.adoption import adopt, describe
 from gatepost.net.portholder import port_holders
 from gatepost.ports import UNPRIVILEGED_OFFSET, Listener
 
@@ -35,6 +36,11 @@ class OpenListener:
     listener: Listener
     sockets: tuple[socket.socket, ...]
 
+    @property
+    def where(self) -> str:
+        """What it really listens on, as the sockets say."""
+        return describe(self.sockets[0])
+
     def close(self) -> None:
         """Closes this process's copies; other processes keep theirs."""
         for opened in self.sockets:
@@ -46,18 +52,19 @@ def open_listeners(
 ) -> list[OpenListener]:
     """Binds every row, or none. `copies` is the number of workers, `lease` as in `keep_alive`.
 
-    An adopted socket (from systemd) serves every row that it can. Raises PortInUseError, ConfigError.
+    An adopted socket (from systemd) serves the rows that it fits (`adopt`). Raises PortInUseError, ConfigError.
     """
     inherited = list(adopted)
     done: list[OpenListener] = []
     bound: list[socket.socket] = []
     try:
         for row in rows:
-            taken = _adopt(row, inherited)
-            sockets = (taken,) if taken else bind(row, copies)
+            taken = adopt(row, inherited)
+            sockets = taken or bind(row, copies)
             done.append(OpenListener(row, sockets))
             bound += () if taken else sockets
             for opened in sockets:
+                opened.setblocking(False)
                 keep_alive(opened, lease)
     except GatepostError:
         for opened in bound:
@@ -132,24 +139,6 @@ def _explained(row: Listener, error: OSError) -> GatepostError:
             return ConfigError(f"{name}: this system has no {family}. Take {row.address} out of `addresses`.")
         case _:
             return ConfigError(f"{name}: cannot listen on {where}: {error.strerror or error}.")
-
-
-def _adopt(row: Listener, inherited: Iterable[socket.socket]) -> socket.socket | None:
-    """The one that serves the row: best by its very address, then by its port alone, then along with IPv6."""
-    family = socket.AF_INET6 if ":" in row.address else socket.AF_INET
-    best = min(
-        (each for each in inherited if each.getsockname()[1] == row.port and (each.family == family or _dual(each))),
-        key=lambda each: (each.getsockname()[0] != row.address, each.family != family),
-        default=None,
-    )
-    if best is not None:
-        best.setblocking(False)
-    return best
-
-
-def _dual(opened: socket.socket) -> bool:
-    """Whether it accepts IPv4 and IPv6: what `ListenStream=995` in a unit of systemd makes."""
-    return opened.family == socket.AF_INET6 and not opened.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 
 def keep_alive(opened: socket.socket, lease: float) -> None:

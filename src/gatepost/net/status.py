@@ -45,7 +45,10 @@ class ProcessStatus(Struct, frozen=True):
 class ListenerStatus(Struct, frozen=True):
     service: str
     where: str
+    """As configured."""
     tls: str
+    socket: str = ""
+    """What it really listens on, where a service manager's socket differs; else empty."""
 
 
 class CertificateStatus(Struct, frozen=True):

@@ -26,8 +26,8 @@ _MOST_SOCKETS: Final = 4096
 def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[socket.socket]:
     """The sockets that are meant for process `pid`; takes their variables away, so that no child sees them.
 
-    Sockets that do not listen on TCP are left alone: they are somebody else's. Names (`FileDescriptorName=`) are not
-    looked at: address and number say which rows of the port table a socket serves.
+    Of whatever kind they are: `adoption` tells of those that nobody can use. Names (`FileDescriptorName=`) are not
+    looked at: family, address and number say which rows of the port table a socket serves. What is no socket stays.
     """
     given = {key: environ.pop(key, "") for key in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
     count = number(given["LISTEN_FDS"], _MOST_SOCKETS)
@@ -36,13 +36,9 @@ def inherited_sockets(environ: MutableMapping[str, str], pid: int) -> list[socke
     found = []
     for position in range(count):
         descriptor = FIRST_DESCRIPTOR + position
-        os.set_inheritable(descriptor, False)
-        opened = socket.socket(fileno=descriptor)
-        if opened.family in (socket.AF_INET, socket.AF_INET6) and opened.type == socket.SOCK_STREAM:
-            opened.setblocking(False)
-            found.append(opened)
-        else:
-            opened.detach()
+        with suppress(OSError):
+            os.set_inheritable(descriptor, False)
+            found.append(socket.socket(fileno=descriptor))
     return found
 
 

@@ -54,5 +54,6 @@ def test_for_programs(run):
         "proxy_from": [],
         "cleartext_login_from": [],
         "standard_port": True,
+        "socket": None,
     }
     assert [row["on"] for row in rows if row["service"] != "pop3s"] == [False] * 9

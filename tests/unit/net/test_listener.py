@@ -111,14 +111,17 @@ def test_copies_that_fail_later_are_closed(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_adopted_sockets() -> None:
-    exact, loose, other = (socket.create_server(("127.0.0.1", 0)) for _ in range(3))
-    port, loose_port = exact.getsockname()[1], loose.getsockname()[1]
-    rows = [row("127.0.0.1", port), row("0.0.0.0", loose_port), row()]
-    opened = open_listeners(rows, copies=2, lease=60, adopted=[other, loose, exact])
-    assert opened[0].sockets == (exact,)
-    assert opened[1].sockets == (loose,)
-    assert other not in opened[2].sockets
-    for each in (*opened, OpenListener(row(), (other,))):
+    exact, wide = socket.create_server(("127.0.0.1", 0)), socket.create_server(("0.0.0.0", 0))
+    port, free = exact.getsockname()[1], bind(row(), 1)[0]
+    number = free.getsockname()[1]
+    free.close()
+    rows = [row("127.0.0.1", port), row("127.0.0.1", number)]
+    first, second = open_listeners(rows, copies=1, lease=60, adopted=[wide, exact])
+    assert first.sockets == (exact,)
+    assert first.where == f"127.0.0.1:{port}"
+    assert not exact.getblocking()
+    assert wide not in second.sockets
+    for each in (first, second, OpenListener(row(), (wide,))):
         each.close()
 
 
