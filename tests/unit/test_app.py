@@ -731,8 +731,9 @@ def test_the_keeper_ends_when_told(rig: Rig, tame: list[Any], monkeypatch: pytes
     generation = rig.crew.load()
     ours, theirs = socket.socketpair()
 
-    def keep(directory: Path, ready: Any) -> int:
+    def keep(directory: Path, ready: Any, beat: Any) -> int:
         assert directory == rig.directory
+        beat()
         ready()
         assert ours.recv(10) == b"+"
         ours.send(DRAIN)

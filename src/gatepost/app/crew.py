@@ -30,6 +30,7 @@ from gatepost.config.settings import Settings
 from gatepost.errors import CertificateError, ConfigError, GatepostError
 from gatepost.net.adoption import report
 from gatepost.net.child import Channel, Job
+from gatepost.net.life import KEEPER_PATIENCE, WORKER_PATIENCE
 from gatepost.net.listener import OpenListener, open_listeners
 from gatepost.net.log import Log, LogHandler
 from gatepost.net.places import (
@@ -213,14 +214,14 @@ class ServerCrew:
 
     def keeper(self) -> Job:
         """See `Crew`."""
-        return Job(KEEPER, self._run_keeper)
+        return Job(KEEPER, self._run_keeper, KEEPER_PATIENCE)
 
     def _run_keeper(self, channel: Channel) -> int:
         become(self._identity)
         die_with(channel.supervisor)
         self._close_listeners(())
         threading.Thread(target=_end_when_told, args=(channel,), daemon=True).start()
-        return run_keeper(self._directory, channel.ready)
+        return run_keeper(self._directory, channel.ready, beat=channel.beat)
 
     def _run_worker(self, plan: Plan, rows: Sequence[OpenListener], number: int, place: int, channel: Channel) -> int:
         become(self._identity)
@@ -294,7 +295,7 @@ class ServerCrew:
             self._close_unused(rows)
             raise
         jobs = [
-            Job(f"worker {number + 1}", partial(self._run_worker, plan, rows, number, place))
+            Job(f"worker {number + 1}", partial(self._run_worker, plan, rows, number, place), WORKER_PATIENCE)
             for number, place in enumerate(places)
         ]
         room = self._scoreboard.rows - 2 * workers  # there may be as many again that begin with the next reload

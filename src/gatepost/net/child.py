@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from gatepost.errors import GatepostError
+from gatepost.net.life import Patience, Pulse
 
 READY: Final = b"+"
 FAILED: Final = b"-"
@@ -29,10 +30,11 @@ DRAIN: Final = b"D"
 class Channel:
     """The child's end of the line."""
 
-    __slots__ = ("_socket", "supervisor")
+    __slots__ = ("_pulse", "_socket", "supervisor")
 
-    def __init__(self, end: socket.socket, supervisor: int) -> None:
+    def __init__(self, end: socket.socket, supervisor: int, pulse: Pulse | None = None) -> None:
         self._socket = end
+        self._pulse = pulse or Pulse()
         self.supervisor = supervisor
         """Process id of the other side."""
 
@@ -43,6 +45,10 @@ class Channel:
     def ready(self) -> None:
         """This child does its work from now on."""
         self._send(READY)
+
+    def beat(self) -> None:
+        """This child is alive: to be said every `BEAT_EVERY` seconds, once it is ready."""
+        self._pulse.beat()
 
     def failed(self, text: str) -> None:
         """This child cannot work, and ends: the text is for the administrator."""
@@ -67,6 +73,8 @@ class Job:
     """For logs and the status: `keeper`, `worker 1`."""
     run: Callable[[Channel], int]
     """Runs until told to end; returns the exit code. A GatepostError that it raises reaches the supervisor as text."""
+    patience: Patience | None = None
+    """How long it may give no sign of life; None: for ever."""
 
 
 def become_child(job: Job, channel: Channel, forget: Callable[[], None]) -> NoReturn:

@@ -17,14 +17,16 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NoReturn, Protocol, TypeVar
 
 from gatepost.errors import GatepostError
 from gatepost.net.child import DRAIN, FAILED, READY, RETIRE, Channel, Job, become_child
+from gatepost.net.life import Pulse, Silence
+from gatepost.net.signals import signals
 
 T = TypeVar("T")
 
@@ -124,6 +126,7 @@ class _Child:
     started: float
     born: float
     """The same moment, `time.monotonic()`."""
+    silence: Silence
     state: str = "starting"
     message: bytearray = field(default_factory=bytearray)
 
@@ -157,7 +160,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Starts everything, serves, stops everything; returns the exit code. Raises what stopped the start."""
-        with _signals(self._selector) as (self._wakeup, self._waker):
+        with signals(self._selector) as (self._wakeup, self._waker):
             try:
                 self._start()
                 while not self._stops:
@@ -215,9 +218,19 @@ class Supervisor:
                 self._spawn(slot)
         if now >= self._next_tick:
             self._next_tick = now + TICK
+            self._replace_hung(now)
             if self._state == "running" and self._next is None and (self._again or self._guarded(self._crew.changed)):
                 self._reload()
             self._publish()
+
+    def _replace_hung(self, now: float) -> None:
+        """Ends children that give no sign of life; they are started again like any that ended."""
+        for child in self._children.values():
+            patience = child.slot.job.patience
+            if patience and child.state != "starting" and child.silence.too_long(patience, now):
+                name = f"{child.slot.job.name} (process {child.pid})"
+                self._log(f"{name} hangs: no sign of life for {child.silence.seconds()} s; it is ended by force")
+                self._kill([child])
 
     def _guarded(self, ask: Callable[[], T]) -> T | None:
         """What the crew answers; what it raises is logged, once as long as it stays the same."""
@@ -265,7 +278,7 @@ class Supervisor:
     def _spawn(self, slot: _Slot) -> None:
         slot.due = None
         ours, theirs = socket.socketpair()
-        parent = os.getpid()
+        parent, pulse = os.getpid(), Pulse()
         sys.stdout.flush()
         sys.stderr.flush()
         try:
@@ -277,10 +290,11 @@ class Supervisor:
             return
         if pid == 0:
             ours.close()
-            self._become_child(slot.job, Channel(theirs, parent))
+            self._become_child(slot.job, Channel(theirs, parent, pulse))
         theirs.close()
         ours.setblocking(False)
-        child = _Child(slot, pid, ours, time.time(), time.monotonic())
+        now = time.monotonic()
+        child = _Child(slot, pid, ours, time.time(), now, Silence(pid, pulse, now))
         self._children[pid] = child
         self._selector.register(ours, selectors.EVENT_READ, child)
 
@@ -469,26 +483,3 @@ def _explained(error: Exception) -> str:
     if isinstance(error, (GatepostError, OSError)):
         return str(error)
     return "".join(traceback.format_exception(error)).rstrip()
-
-
-@contextmanager
-def _signals(selector: selectors.BaseSelector) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Turns signals into octets on a socket that `selector` watches; puts everything back at the end.
-
-    Both ends are given, for children to close: who writes to one speaks as a signal.
-    """
-    reader, writer = socket.socketpair()
-    reader.setblocking(False)
-    writer.setblocking(False)
-    numbers = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-    old_wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    old_handlers = [signal.signal(number, lambda *_: None) for number in numbers]
-    selector.register(reader, selectors.EVENT_READ, None)
-    try:
-        yield reader, writer
-    finally:
-        for number, handler in zip(numbers, old_handlers, strict=True):
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(old_wakeup)
-        reader.close()
-        writer.close()

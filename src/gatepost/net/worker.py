@@ -13,6 +13,7 @@ from typing import Final
 from gatepost.net.acceptor import Acceptor
 from gatepost.net.child import DRAIN, RETIRE, Channel
 from gatepost.net.hub import Hub
+from gatepost.net.life import BEAT_EVERY
 from gatepost.net.loop import run
 
 CHORES_EVERY: Final = 60.0
@@ -58,13 +59,15 @@ async def serve(channel: Channel, open_site: OpenSite) -> int:
         for acceptor in site.acceptors:
             acceptor.start()
         chores = asyncio.create_task(_keep_house(site.chores))
+        beats = asyncio.create_task(_live(channel))
         channel.ready()
         try:
             await _obey(orders, site)
         finally:
-            chores.cancel()
-            with suppress(asyncio.CancelledError):
-                await chores
+            for task in (chores, beats):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             _ignore_orders(channel)
             site.hub.close()
     return 0
@@ -111,6 +114,12 @@ def _ignore_orders(channel: Channel) -> None:
     loop = asyncio.get_running_loop()
     loop.remove_reader(channel.fileno())
     loop.remove_signal_handler(signal.SIGTERM)
+
+
+async def _live(channel: Channel) -> None:
+    while True:
+        channel.beat()
+        await asyncio.sleep(BEAT_EVERY)
 
 
 async def _keep_house(chores: Callable[[], Awaitable[None]]) -> None:

@@ -45,12 +45,20 @@ LOOK_AGAIN_SECONDS: Final = 0.1
 FIRST_WORD_SECONDS: Final = 1.0
 WORD_SECONDS: Final = 60.0
 """Between two log lines about a command that has the store."""
+BEAT_SECONDS: Final = 2.0
 SLICE: Final = 200
 """Things that housekeeping removes in one commit: some 10 ms."""
 
 
-def run_keeper(directory: Path, ready: Callable[[], None], clock: Callable[[], float] = time.time) -> int:
+def run_keeper(
+    directory: Path,
+    ready: Callable[[], None],
+    clock: Callable[[], float] = time.time,
+    beat: Callable[[], None] = lambda: None,
+) -> int:
     """Opens and migrates the store, calls `ready` once commands are taken, serves until SIGTERM; returns 0.
+
+    From then on `beat` is called every `BEAT_SECONDS`, unless the event loop is held up.
 
     Waits for a command that has the store to itself. Raises StoreUnavailableError, StoreCorruptError. When a commit
     fails on disk the process exits at once with `DISK_FAILED`, answering nobody.
@@ -71,7 +79,10 @@ def run_keeper(directory: Path, ready: Callable[[], None], clock: Callable[[], f
         try:
             await keeper.start()
             ready()
-            await stop.wait()
+            while not stop.is_set():
+                beat()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), BEAT_SECONDS)
         finally:
             await keeper.stop()
 
