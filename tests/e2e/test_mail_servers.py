@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from gatepost.net.places import as_owner_of
 from gatepost.store.sqlite.database import DirectoryLock
 from support import mail_servers
 from support.mail_servers import MANY, OWNER, Exim, Postfix
@@ -35,7 +36,8 @@ def server() -> Iterator[Server]:
 @contextmanager
 def stopped_and_held(server: Server) -> Iterator[None]:
     """No server runs, and another command has the store for longer than anybody waits."""
-    lock = DirectoryLock(server.data)
+    with as_owner_of(server.data):
+        lock = DirectoryLock(server.data)
     try:
         yield
     finally:

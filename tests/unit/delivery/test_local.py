@@ -86,8 +86,17 @@ def test_the_trouble_of_one_is_not_that_of_another(source: bytes) -> None:
     play(scenario)
 
 
-def test_what_nobody_gets_is_never_staged() -> None:
+def unless_staging(execute):  # type: ignore[no-untyped-def]
+    async def check(command: object) -> object:
+        assert not isinstance(command, StageChunk)
+        return await execute(command)
+
+    return check
+
+
+def test_what_nobody_gets_is_never_staged(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(house: House) -> None:
+        monkeypatch.setattr(house.store, "execute", unless_staging(house.store.execute))
         await house.store.execute(UpdateAccount(house.alice, quota=CHUNK))
         (refused,) = await house.deliver("alice@example.com", source=LARGE)
         assert isinstance(refused.error, OverQuotaError)
