@@ -112,9 +112,14 @@ def test_after_a_sync_of_the_log_failed(tmp_path, watched):
         reader.execute("SELECT * FROM account").fetchall()
         if not watched:
             reader.close()
+        log = tmp_path / "data" / "store.db-wal"
+        acknowledged = log.stat().st_size
         await machine.deliver_onto_a_failing_sync("-wal")
+        assert log.stat().st_size > acknowledged
         machine.cut_power_sometimes(0.5)  # also in the midst of the repair
         await machine.start()
+        if watched:  # what readers do not see will be written over: nothing whole of it may stay behind that
+            assert log.stat().st_size == acknowledged
         for _ in range(5):
             await machine.deliver()
             machine.cut_power()

@@ -39,7 +39,7 @@ def make(proc: Path, state: str = "0A") -> Path:
 def test_a_made_up_system(tmp_path: Path) -> None:
     proc = make(tmp_path)
     (proc / "12" / "cmdline").write_bytes(b"dovecot\0-F\x1b\0")
-    assert port_holders(995, proc) == [Holder(12, "dovecot -F?")]
+    assert port_holders(995, proc) == [Holder(12, r"dovecot -F\x1b")]
     assert port_holders(996, proc) == []
     (proc / "12" / "cmdline").write_bytes(b"")
     assert port_holders(995, proc) == [Holder(12, "dovecot")]

@@ -93,8 +93,9 @@ def _open(file: Path, vfs: str | None) -> apsw.Connection:
     connection = apsw.Connection(str(file), vfs=vfs)
     try:
         _configure(connection, WRITER_CACHE_KIB)
-        for pragma in (f"page_size = {PAGE_SIZE}", f"auto_vacuum = {AUTO_VACUUM}"):  # both only count in a new file
-            connection.execute(f"PRAGMA {pragma}").fetchall()
+        if connection.pragma("page_count") == 0:  # in a file that is there they change nothing, but the second writes
+            for pragma in (f"page_size = {PAGE_SIZE}", f"auto_vacuum = {AUTO_VACUUM}"):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
         _check_identity(connection, file)
     except BaseException:
         connection.close()

@@ -127,12 +127,13 @@ class Recovery:
             with connection:
                 Statements(connection, "repair").rows("skip_uids", SKIPPED_UIDS)
             log.warning("%d unique-ids of each mailbox are left out, so that none is given again", SKIPPED_UIDS)
-        if self.found.behind:
+        if self.found.page_size:
             self._cut(connection)
 
     def _cut(self, connection: apsw.Connection) -> None:
         """Takes away what stands behind the last commit: nobody reads it, and the next one who examines this log is not
-        to find it behind frames that were written since.
+        to find it behind frames that were written since. It may look whole: a commit whose sync failed was rolled
+        back, and while readers live that is known only in the memory that they share.
         """
         frames, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         end = self.found.offset(frames + 1)

@@ -29,6 +29,16 @@ def test_a_writer_is_durable(tmp_path):
     assert (tmp_path / "store.db").stat().st_mode & 0o777 == 0o600
 
 
+def test_opening_writes_nothing(tmp_path):
+    asyncio.run(open_local(tmp_path).close())
+    reader = open_reader(tmp_path)  # keeps the log as it is
+    reader.execute("SELECT * FROM account").fetchall()
+    before = (tmp_path / "store.db-wal").read_bytes()
+    open_writer(tmp_path).close()
+    assert (tmp_path / "store.db-wal").read_bytes() == before
+    reader.close()
+
+
 @pytest.mark.parametrize("left", [b"", b"x" * 20, b"x" * 5000])
 def test_a_log_that_is_none_is_passed_over(tmp_path, left):
     open_writer(tmp_path).close()
