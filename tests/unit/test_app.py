@@ -544,7 +544,7 @@ def test_stopping_closes_the_ports(rig: Rig) -> None:
 @pytest.mark.parametrize(("sockets", "workers"), [(4, 2), (2, 4), (1, 3), (3, 2)])
 def test_together_the_workers_accept_on_every_socket(sockets: int, workers: int) -> None:
     all_sockets: list[Any] = list(range(sockets))
-    shares = [crew_module._share(all_sockets, number, workers) for number in range(workers)]
+    shares = [crew_module.share(all_sockets, number, workers) for number in range(workers)]
     assert all(shares)
     assert {each for share in shares for each in share} == set(all_sockets)
 
@@ -731,8 +731,9 @@ def test_the_keeper_ends_when_told(rig: Rig, tame: list[Any], monkeypatch: pytes
     generation = rig.crew.load()
     ours, theirs = socket.socketpair()
 
-    def keep(directory: Path, ready: Any, beat: Any) -> int:
+    def keep(directory: Path, ready: Any, beat: Any, family: int) -> int:
         assert directory == rig.directory
+        assert family == 77
         beat()
         ready()
         assert ours.recv(10) == b"+"

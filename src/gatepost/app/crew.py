@@ -30,8 +30,9 @@ from gatepost.config.settings import Settings
 from gatepost.errors import CertificateError, ConfigError, GatepostError
 from gatepost.net.adoption import report
 from gatepost.net.child import Channel, Job
+from gatepost.net.environment import empty as empty_environment
 from gatepost.net.life import KEEPER_PATIENCE, WORKER_PATIENCE
-from gatepost.net.listener import OpenListener, open_listeners
+from gatepost.net.listener import OpenListener, open_listeners, share
 from gatepost.net.log import Log, LogHandler
 from gatepost.net.places import (
     SERVICE_FILES,
@@ -43,6 +44,7 @@ from gatepost.net.places import (
 )
 from gatepost.net.privileges import (
     Identity,
+    adopt_orphans,
     become,
     can_use,
     choose_identity,
@@ -108,6 +110,7 @@ def run(
         )
         crew.prepare()
         preload()
+        adopt_orphans()
         if identity is not None:
             keep_for_supervisor()
         return Supervisor(crew, partial(_log_lines, log)).run()
@@ -221,12 +224,12 @@ class ServerCrew:
         die_with(channel.supervisor)
         self._close_listeners(())
         threading.Thread(target=_end_when_told, args=(channel,), daemon=True).start()
-        return run_keeper(self._directory, channel.ready, beat=channel.beat)
+        return run_keeper(self._directory, channel.ready, beat=channel.beat, family=channel.supervisor)
 
     def _run_worker(self, plan: Plan, rows: Sequence[OpenListener], number: int, place: int, channel: Channel) -> int:
         become(self._identity)
         die_with(channel.supervisor)
-        mine = {each: row.listener for row in reversed(rows) for each in _share(row.sockets, number, plan.workers)}
+        mine = {each: row.listener for row in reversed(rows) for each in share(row.sockets, number, plan.workers)}
         sockets = [(listener, each) for each, listener in mine.items()]  # one socket may serve two rows: once accepted
         self._close_listeners(mine)
         serve_in_batches()
@@ -268,6 +271,7 @@ class ServerCrew:
 
     def after_fork(self) -> None:
         """See `Crew`."""
+        empty_environment()
         self._status.close()
         self._notifier.close()
 
@@ -492,8 +496,3 @@ def _end_when_told(channel: Channel) -> None:
 def _count(settings: Settings) -> int:
     """Workers to start."""
     return settings.server.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
-
-
-def _share(sockets: Sequence[socket.socket], number: int, workers: int) -> Sequence[socket.socket]:
-    """The sockets that worker `number` accepts on: together the workers serve all, however many there were before."""
-    return sockets[number::workers] or (sockets[number % len(sockets)],)

@@ -141,6 +141,11 @@ def _explained(row: Listener, error: OSError) -> GatepostError:
             return ConfigError(f"{name}: cannot listen on {where}: {error.strerror or error}.")
 
 
+def share(sockets: Sequence[socket.socket], number: int, workers: int) -> Sequence[socket.socket]:
+    """The sockets that worker `number` accepts on: together the workers serve all, however many there were before."""
+    return sockets[number::workers] or (sockets[number % len(sockets)],)
+
+
 def keep_alive(opened: socket.socket, lease: float) -> None:
     """A peer that vanished without a word is given up after about `lease` seconds.
 

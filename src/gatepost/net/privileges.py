@@ -34,6 +34,7 @@ Without them a full worker could save nothing for those whom it serves."""
 _LINUX: Final = sys.platform == "linux"
 _PR_SET_PDEATHSIG: Final = 1
 _PR_CAPBSET_DROP: Final = 24
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _LAST_CAPABILITY: Final = 63
@@ -174,6 +175,11 @@ def keep_for_supervisor() -> None:
             if number not in _SUPERVISOR_KEEPS:
                 _prctl(_PR_CAPBSET_DROP, number)
         _keep_capabilities(_SUPERVISOR_KEEPS)
+
+
+def adopt_orphans() -> None:
+    """In the supervisor: what its descendants leave behind becomes its child, and stays in its family. On Linux."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with(parent: int) -> None:

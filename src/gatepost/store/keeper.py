@@ -10,6 +10,7 @@ import logging
 import os
 import random
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ from gatepost.store.api import Changed
 from gatepost.store.clock import StoreClock, steady
 from gatepost.store.commands import Expire, Shrink
 from gatepost.store.generation import Generation
+from gatepost.store.peers import OF_WORKERS, is_worker
 from gatepost.store.socket_path import listening_socket
 from gatepost.store.sqlite.committer import Committer
 from gatepost.store.sqlite.database import DirectoryLock, open_writer
@@ -55,10 +57,12 @@ def run_keeper(
     ready: Callable[[], None],
     clock: Callable[[], float] = time.time,
     beat: Callable[[], None] = lambda: None,
+    family: int | None = None,
 ) -> int:
     """Opens and migrates the store, calls `ready` once commands are taken, serves until SIGTERM; returns 0.
 
-    From then on `beat` is called every `BEAT_SECONDS`, unless the event loop is held up.
+    From then on `beat` is called every `BEAT_SECONDS`, unless the event loop is held up. Who descends from process
+    `family` may do what workers do, and nothing else.
 
     Waits for a command that has the store to itself. Raises StoreUnavailableError, StoreCorruptError. When a commit
     fails on disk the process exits at once with `DISK_FAILED`, answering nobody.
@@ -71,7 +75,7 @@ def run_keeper(
         os._exit(DISK_FAILED)
 
     async def main() -> None:
-        keeper = Keeper(directory, clock, fatal=exit_now, lock=lock, reserve=open_reserve(directory))
+        keeper = Keeper(directory, clock, fatal=exit_now, lock=lock, reserve=open_reserve(directory), family=family)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -116,12 +120,14 @@ class Keeper:
         lock: DirectoryLock | None = None,
         steady: Callable[[], float] = steady,
         reserve: Reserve | None = None,
+        family: int | None = None,
     ) -> None:
-        """`clock` may be set at any time, `steady` never.
+        """`clock` may be set at any time, `steady` never. `family`: see `run_keeper`; None: there are no workers.
 
         Raises StoreHeldError, if it was given no `lock` and another process has the store; StoreCorruptError.
         """
         self._directory = directory
+        self._family = family
         self._lock = lock or DirectoryLock(directory)
         try:
             connection = open_writer(directory, vfs)
@@ -146,6 +152,13 @@ class Keeper:
         # Not all installations of a fleet at the same second.
         first = FIRST_HOUSEKEEPING_SECONDS * random.uniform(1, 2)  # noqa: S311 -- no secret
         self._housekeeping = loop.call_later(first, self.housekeep)
+
+    def is_worker(self, descriptor: int) -> bool:
+        """Whether the peer of this connection may do no more than workers do."""
+        if self._family is None:
+            return False
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            return is_worker(connection, self._family)
 
     def housekeep(self) -> None:
         """One slice, then the next when its answer comes, until nothing is left; then again in an hour.
@@ -211,12 +224,14 @@ class KeeperConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unanswered = 0
         self._paused = False
+        self._limited = True
         self.subscribed = False
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
+        self._limited = self._keeper.is_worker(transport.get_extra_info("socket").fileno())
         self._keeper.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's signature
@@ -240,6 +255,10 @@ class KeeperConnection(asyncio.Protocol):
                 self.subscribed = True
             case wire.Request(number, command):
                 self._unanswered += octets
+                if self._limited and not isinstance(command, OF_WORKERS):
+                    log.error("a worker asked for %s, which no session does: it was refused", type(command).__name__)
+                    self._answer(number, octets, None, MisuseError("this is not for workers to ask for"))
+                    return
                 self._committer.submit(command, octets, lambda *outcome: self._answer(number, octets, *outcome))
                 self._throttle()
             case _:

@@ -16,7 +16,7 @@ from gatepost.model import DeletePolicy
 from gatepost.store import keeper as keeper_module
 from gatepost.store import wire
 from gatepost.store.api import Changed
-from gatepost.store.commands import CreateDomain, DeleteMessages, TouchCredentials, TrustClock, UpdateAccount
+from gatepost.store.commands import CreateDomain, DeleteMessages, Expire, TouchCredentials, TrustClock, UpdateAccount
 from gatepost.store.keeper import Keeper, run_keeper
 from gatepost.store.remote import ANYTHING, open_remote
 from gatepost.store.socket_path import connected_socket
@@ -380,3 +380,23 @@ def test_run_keeper_serves_until_sigterm(tmp_path):
 
     assert run_keeper(tmp_path, ready) == 0
     assert seen == [True]
+
+
+def test_workers_may_ask_for_little(tmp_path, caplog):
+    """This process is in the family that the keeper was told of: whoever took over a worker asks in vain."""
+
+    async def main():
+        keeper = Keeper(tmp_path, CLOCK, fatal=fail, family=os.getpid())
+        await keeper.start()
+        store = open_remote(tmp_path)
+        for command in (Expire(1 << 62), CreateDomain("a.org"), UpdateAccount(1, enabled=False), TrustClock()):
+            with pytest.raises(MisuseError, match="not for workers"):
+                await store.execute(command)
+        await store.execute(TouchCredentials(()))
+        assert not await store.domains()
+        await store.close()
+        await keeper.stop()
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(main())
+    assert "a worker asked for Expire" in caplog.text
