@@ -256,7 +256,7 @@ class Expire(Command[int], frozen=True):
     restored: RFC 2449 §6.7 promises so many days on this server), holds that ran out, bodies nobody refers to,
     staged bodies after a day, keys of deliveries that nobody asked for and journal lines after 400 days.
 
-    Returns how many things it removed; 0 means that nothing is left to do.
+    Returns how many things it removed, or 1 where it has to look further; 0 means that nothing is left to do.
     """
 
     now: int

@@ -18,6 +18,8 @@ log: Final = logging.getLogger("gatepost.store")
 
 NAMED: Final = 5
 """Accounts that a line of the log names."""
+ACCOUNTS: Final = 5000
+"""Accounts in which a slice looks for old messages: 2 ms."""
 SLICE_OCTETS: Final = 64 * 1024 * 1024
 """Octets of bodies removed in one commit: about 50 ms in which nobody else can write."""
 KEPT_PAGES: Final = 1024
@@ -43,6 +45,8 @@ class Housekeeper:
         }
         self._removed: Counter[str] = Counter()
         self._accounts: Counter[int] = Counter()
+        self._seen = 0
+        """The accounts up to this one have been looked at; 0 at the begin of a round."""
 
     def apply(self, command: Expire | Shrink, now: int) -> int:
         """See the commands."""
@@ -65,9 +69,9 @@ class Housekeeper:
                 removed = work(command.now, command.most - done, now)
                 self._removed[what] += removed
                 done += removed
-        if done < command.most:
+        if done < command.most and not self._seen:
             self._tell()
-        return done
+        return done or int(self._seen > 0)
 
     def _tell(self) -> None:
         """At the end of all slices: what went, and whose mail that was."""
@@ -87,9 +91,13 @@ class Housekeeper:
 
     def _messages(self, at: int, most: int, now: int) -> int:
         found: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-        for account_id, mailbox_id, uid in self._sql.rows("expired_messages", at, most):
+        last, count = self._sql.the_row("last_of_next_accounts", self._seen, ACCOUNTS)
+        rows = self._sql.rows("expired_messages", at, most, self._seen, last)
+        for account_id, mailbox_id, uid in rows:
             found[account_id, mailbox_id].append(uid)
             self._accounts[account_id] += 1
+        if len(rows) < most:
+            self._seen = last if count == ACCOUNTS else 0
         return sum(
             self._deleter.delete(DeleteMessages(*key, tuple(uids), DeletePolicy.PURGE, expired=True), now)
             for key, uids in found.items()

@@ -210,3 +210,25 @@ def test_what_housekeeping_removed_is_logged_in_one_line(tmp_path, caplog):
     (line,) = [record.getMessage() for record in caplog.records if "housekeeping" in record.getMessage()]
     assert "messages older than EXPIRE allows: 28 (mail of user0@example.com: 7; user1" in line
     assert line.endswith("user4@example.com: 3; 2 more accounts: 3)")
+
+
+@pytest.mark.parametrize("accounts", [1, 2, 3, 4, 7])
+def test_housekeeping_looks_at_some_accounts_at_a_time(tmp_path, monkeypatch, accounts):
+    """With 100,000 accounts whose mail expires, one look at all of them would hold up everybody who writes."""
+    monkeypatch.setattr(housekeeping, "ACCOUNTS", accounts)
+
+    async def main():
+        store = open_local(tmp_path, clock := Clock())
+        for name in "abcdefg":
+            account = await new_account(store, f"{name}@example.com")
+            await store.execute(UpdateAccount(account.account_id, expire_days=0 if name == "c" else 1))
+            await asyncio.gather(*(put(store, account, b"%d" % n) for n in range(3)))
+        clock.now += 2 * rules.DAY
+        for _ in range(50):
+            if not await store.execute(Expire(int(clock.now), 2)):
+                break
+        left = [len((await store.maildrop(each.account_id, "INBOX")).uids) for each in await store.accounts()]
+        assert left == [0, 0, 3, 0, 0, 0, 0]
+        await store.close()
+
+    asyncio.run(main())

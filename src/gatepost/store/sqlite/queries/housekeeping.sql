@@ -1,10 +1,17 @@
+-- name: last_of_next_accounts
+SELECT max(account_id), count(*)
+FROM (
+    SELECT account_id FROM account INDEXED BY account_that_expires
+    WHERE expire_days > 0 AND account_id > ? ORDER BY account_id LIMIT ?
+);
+
 -- name: expired_messages
 SELECT message.account_id, message.mailbox_id, uid
-FROM account
+FROM account INDEXED BY account_that_expires
 CROSS JOIN mailbox ON mailbox.account_id = account.account_id AND mailbox.name = 'INBOX'
 CROSS JOIN message ON message.account_id = account.account_id AND message.mailbox_id = mailbox.mailbox_id
                   AND message.placed < ?1 - account.expire_days * 86400
-WHERE account.expire_days > 0 LIMIT ?2;
+WHERE account.expire_days > 0 AND account.account_id > ?3 AND account.account_id <= ?4 LIMIT ?2;
 
 -- name: ended_holds
 SELECT account_id, email_id, mailbox_id, uid, size FROM held WHERE until <= ? ORDER BY until LIMIT ?;
