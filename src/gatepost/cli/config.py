@@ -12,7 +12,11 @@ from gatepost.cli import output
 from gatepost.cli.environment import Environment
 from gatepost.config.document import sample
 from gatepost.config.findings import Finding, errors
+from gatepost.config.listeners import PRIVILEGED_BELOW, live, may_bind_low_ports
 from gatepost.config.load import examine
+from gatepost.config.settings import Settings
+from gatepost.net.certificate_check import check_certificates
+from gatepost.net.places import bindable
 from gatepost.text import printable
 
 FILE: Final = Path("gatepost.toml")
@@ -77,11 +81,14 @@ def check(
     """Check the configuration: every error at once, with its line and the fix. Exit code 1 if there is one."""
     environment: Environment = context.obj
     place = file or environment.config_file
-    findings = examine(place, system=True).findings
+    checked = examine(place, system=True, more=check_certificates)
+    findings = checked.findings
     if as_json:
         output.json([_plain(finding) for finding in findings])
     else:
         _explain(place, findings)
+        if not errors(findings):
+            _tell_ports(checked.settings)
     if errors(findings):
         raise typer.Exit(1)
 
@@ -105,6 +112,19 @@ def _explain(place: Path | None, findings: tuple[Finding, ...]) -> None:
         output.say(f"{name}: all right.")
     else:
         output.say(f"{_count(wrong, 'error')}, {_count(len(findings) - wrong, 'warning')}.")
+
+
+def _tell_ports(settings: Settings) -> None:
+    """The numbers that `serve` would bind, which depend on who starts it."""
+    listeners = bindable(live(settings, privileged=may_bind_low_ports()))
+    places = ", ".join(f"{each.service.name} on {each.where}" for each in listeners)
+    output.say(f"Started by this user it listens: {places}." if places else "It listens nowhere: no service is on.")
+    if not all(each.standard_port for each in listeners):
+        usual = dict.fromkeys(str(each.port) for each in live(settings, privileged=True) if each.standard_port)
+        output.say(
+            f"Ports below {PRIVILEGED_BELOW} need root or CAP_NET_BIND_SERVICE (with it: {', '.join(usual)}), so "
+            "numbers are moved up."
+        )
 
 
 def _count(number: int, noun: str) -> str:

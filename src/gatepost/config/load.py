@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,14 +56,20 @@ def load(file: Path | None) -> Settings:
     return checked.settings
 
 
-def examine(file: Path | None, *, system: bool) -> Checked:
-    """Reads a file and checks it; with `system` also against this machine: files, users, permissions."""
+def examine(
+    file: Path | None, *, system: bool, more: Callable[[Settings, Findings], None] = lambda *_: None
+) -> Checked:
+    """Reads a file and checks it; with `system` also against this machine: files, users, permissions.
+
+    `more` looks further: it gets the settings, and where to note what is wrong.
+    """
     findings = Findings(file, {})
     document = _read(file, findings) if file else {}
     settings = resolved(settings_from(document, findings), file.resolve().parent if file else Path.cwd())
     check_values(settings, findings)
     if system:
         check_system(settings, findings)
+    more(settings, findings)
     return Checked(settings, tuple(sorted(findings.all, key=lambda finding: finding.line)))
 
 

@@ -175,10 +175,16 @@ def _as_file(octets: bytes) -> Iterator[str]:
         yield f"/dev/fd/{file.fileno()}"
 
 
+def check_authorities(client_ca: str) -> None:
+    """Raises CertificateError if the file holds no authorities for client certificates."""
+    _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), client_ca)
+
+
 def _trust(context: ssl.SSLContext, client_ca: str) -> None:
     try:
         context.load_verify_locations(cadata=read_file(client_ca, "client certificate authority").decode("ascii"))
     except (ssl.SSLError, ValueError) as error:
         raise CertificateError(
-            f"{client_ca} (setting `client_ca`) holds no certificate authorities in PEM form."
+            f"{client_ca} (setting `client_ca`) holds no certificate authorities in PEM form. "
+            "Name a file of text that begins with -----BEGIN CERTIFICATE-----."
         ) from error

@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gatepost.cli.main import build
+from gatepost.net.authority import ensure
 
 
 @pytest.fixture
@@ -58,11 +59,11 @@ class TestInit:
 class TestCheck:
     def test_all_right(self, run, tmp_path):
         (tmp_path / "gatepost.toml").touch()
-        assert run("config", "check").stdout == "gatepost.toml: all right.\n"
+        assert run("config", "check").stdout.splitlines()[0] == "gatepost.toml: all right."
 
     def test_no_file(self, run, tmp_path, monkeypatch):
         monkeypatch.setattr("gatepost.config.load.PLACES", (tmp_path / "none",))
-        assert run("config", "check").stdout == "No file, so the defaults: all right.\n"
+        assert run("config", "check").stdout.splitlines()[0] == "No file, so the defaults: all right."
 
     def test_errors_and_warnings(self, run, tmp_path):
         (tmp_path / "x.toml").write_text("[server]\nworkers = 99\n[service.pop3]\non = true\n")
@@ -77,7 +78,36 @@ class TestCheck:
         (tmp_path / "gatepost.toml").write_text("[service.pop3]\non = true\n")
         result = run("config", "check")
         assert result.exit_code == 0
-        assert result.stdout.endswith("0 errors, 1 warning.\n")
+        assert "\n0 errors, 1 warning.\n" in result.stdout
+
+    @pytest.mark.parametrize(("privileged", "number"), [(True, 995), (False, 10995)])
+    def test_the_numbers_that_will_be_bound(self, run, tmp_path, monkeypatch, privileged, number):
+        monkeypatch.setattr("gatepost.cli.config.may_bind_low_ports", lambda: privileged)
+        monkeypatch.setattr("gatepost.cli.config.bindable", lambda rows: rows)
+        text = '[service.pop3s]\naddresses = ["127.0.0.1"]\nlisten = ["127.0.0.1:1995"]\n'
+        (tmp_path / "gatepost.toml").write_text(text)
+        said = run("config", "check").stdout
+        assert f"Started by this user it listens: pop3s on 127.0.0.1:{number}, pop3s on 127.0.0.1:1995.\n" in said
+        assert ("(with it: 995, 1995)" in said) is not privileged
+
+    def test_certificates_are_read_as_the_server_reads_them(self, run, tmp_path):
+        """One whose key is another's, and an authority that is none: files that exist and that `serve` refuses."""
+        one, other = (ensure(tmp_path / name, ["localhost"]) for name in ("one", "other"))
+        (tmp_path / "text.pem").write_text("nothing")
+        (tmp_path / "gatepost.toml").write_text(
+            f'[[tls.certificate]]\nfile = "{one.certificate}"\nkey = "{one.key}"\n'
+            f'[[tls.certificate]]\nfile = "{one.certificate}"\nkey = "{other.key}"\n'
+            '[[tls.certificate]]\nfile = "absent.pem"\n[service.pop3s]\nclient_ca = "text.pem"\n'
+        )
+        result = run("config", "check", "--json")
+        assert result.exit_code == 1
+        found = [(each["line"], each["problem"]) for each in json.loads(result.stdout)]
+        assert found[0] == (5, f"{other.key} is not the key of the certificate in {one.certificate}")
+        assert found[1][0] == 8
+        assert "there is no file" in found[1][1]
+        assert found[2][0] == 10
+        assert "holds no certificate authorities" in found[2][1]
+        assert len(found) == 3
 
     def test_for_programs(self, run, tmp_path):
         (tmp_path / "gatepost.toml").write_text("nope = 1\n")
