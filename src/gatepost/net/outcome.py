@@ -65,8 +65,15 @@ def record(
     line.update(fields)
     if end.outcome is not Outcome.DONE or "outcome" not in fields:  # who ended it knows best
         line["outcome"] = end.outcome.value
-        line["reason"] = str(end)
+        line["reason"] = _reason(end, str(fields.get("reason", "")))
     return line
+
+
+def _reason(end: Ended, told: str) -> str:
+    """How the connection ended, and what the session has to say (why a login failed): neither hides the other."""
+    if not told or told == str(end):
+        return str(end)
+    return told if str(end) == end.outcome.value else f"{told}; {end}"
 
 
 def tls_reason(error: ssl.SSLError) -> str:

@@ -43,3 +43,12 @@ def test_behind_a_proxy_a_record_names_both_and_the_driver_knows_why_it_was_cut(
     assert (line["proxy"], line["tls"], line["resumed"]) == ("198.51.100.1", "", False)
     assert (line["outcome"], line["reason"]) == ("timeout", "timeout")
     assert record(PEER, None, "192.0.2.7", 0, DONE, {})["outcome"] == "done"
+
+
+def test_how_it_ended_hides_nothing_of_what_the_session_tells() -> None:
+    def reason(end: Ended, told: str) -> object:
+        return record(PEER, None, "192.0.2.7", 0, end, {"outcome": "lost", "reason": told})["reason"]
+
+    assert reason(Ended(Outcome.CLOSED), "wrong password") == "wrong password"
+    assert reason(Ended(Outcome.LOST, "TLS: broken"), "wrong password") == "wrong password; TLS: broken"
+    assert reason(Ended(Outcome.LOST, "TLS: broken"), "TLS: broken") == "TLS: broken"
