@@ -10,6 +10,7 @@ nothing. What is opened is looked at once more (`open_own`): a directory may get
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -24,6 +25,10 @@ from typing import Any, Final
 from gatepost.errors import ForeignFileError
 
 ROOT: Final = 0
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_STEP: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_LINKS: Final = 40
+"""As Linux allows on one way (path_resolution(7))."""
 
 
 @contextmanager
@@ -68,6 +73,61 @@ def _return(gid: int, groups: Sequence[int]) -> None:
     os.seteuid(ROOT)
     os.setegid(gid)
     os.setgroups(groups)
+
+
+def open_folder(path: Path) -> int:
+    """A descriptor of a directory, which is what root may give away, or use as root if it is root's.
+
+    Raises ForeignFileError when a directory of root's is reached through a symbolic link that somebody else can have
+    put there: he would choose which of them. A link to anybody else's directory is harmless, as root becomes its owner.
+    OSError.
+    """
+    if os.geteuid() != ROOT:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    way = _Way()
+    try:
+        way.walk(path.absolute())
+        descriptor = os.open(".", _FOLDER, dir_fd=way.here)
+    finally:
+        os.close(way.here)
+    if way.foreign and os.fstat(descriptor).st_uid == ROOT:
+        os.close(descriptor)
+        raise ForeignFileError(
+            f"{path} leads to a directory of root's by a symbolic link that user number {way.foreign} can have put "
+            "there\nFind out who did. If the directory is meant, name it without the link, or give it to that user."
+        )
+    return descriptor
+
+
+class _Way:
+    """From the root directory, one name at a time, so that nothing changes behind us."""
+
+    def __init__(self) -> None:
+        self.here = os.open("/", _STEP)
+        self.foreign = ROOT
+        """Who else but root had a link in his hands, if anybody."""
+        self._links = 0
+
+    def walk(self, path: Path) -> None:
+        if path.is_absolute():
+            self._enter("/")
+        for name in path.parts:
+            found = os.stat(name, dir_fd=self.here, follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode):
+                self._follow(name, found.st_uid)
+            else:
+                self._enter(name)
+
+    def _follow(self, name: str, maker: int) -> None:
+        self._links += 1
+        if self._links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+        self.foreign = self.foreign or maker or os.fstat(self.here).st_uid  # who owns the folder may change the link
+        self.walk(Path(os.readlink(name, dir_fd=self.here)))
+
+    def _enter(self, name: str) -> None:
+        left, self.here = self.here, os.open(name, _STEP, dir_fd=self.here)
+        os.close(left)
 
 
 def open_own(path: Path | str, flags: int, mode: int = 0o600, *, folder: int | None = None) -> int:

@@ -115,13 +115,35 @@ def test_keys_go_to_no_directory_of_the_owner(server: Server) -> None:
     assert list((server.data / "tls").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["secret", "store.lock", "generation", "server.status"])
+@pytest.mark.parametrize("name", ["secret", "store.lock", "generation", "store.clock", "server.status"])
 def test_a_pipe_holds_nobody_up(server: Server, name: str) -> None:
     (server.data / name).unlink(missing_ok=True)
     os.mkfifo(server.data / name)
     os.chown(server.data / name, OWNER, OWNER)
     command = ("serve",) if name in ("secret", "server.status") else ("domain", "list")
     assert f"{server.data / name} is not a regular file" in complains(server, *command)
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+def test_a_pipe_beside_the_store_holds_nobody_up(server: Server, ending: str) -> None:
+    planted = server.data / f"store.db{ending}"
+    planted.unlink(missing_ok=True)
+    os.mkfifo(planted)
+    os.chown(planted, OWNER, OWNER)
+    for command in COMMANDS:
+        assert f"{planted} is not a regular file" in complains(server, *command)
+
+
+@pytest.mark.parametrize("command", [("domain", "list"), ("serve",), ("quickstart",)])
+def test_a_link_in_place_of_the_data_directory(server: Server, command: tuple[str, ...]) -> None:
+    """Where the folder above is the service user's too, e.g. its home."""
+    roots = server.directory / "roots"
+    roots.mkdir(mode=0o755)
+    server.data.rename(server.directory / "moved")
+    server.data.symlink_to(roots)
+    os.chown(server.data, OWNER, OWNER, follow_symlinks=False)
+    assert "leads to a directory of root's by a symbolic link" in complains(server, *command)
+    assert (roots.stat().st_uid, list(roots.iterdir())) == (0, [])
 
 
 def test_what_a_command_makes_belongs_to_the_owner(server: Server) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import pytest
 
 from gatepost import owner
 from gatepost.errors import ForeignFileError
-from gatepost.owner import as_caller, as_owner, check_own, open_own
+from gatepost.owner import as_caller, as_owner, check_own, open_folder, open_own
 
 UID, GID = 4242, 4243
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to work as somebody else")
@@ -92,6 +93,70 @@ class TestIds:
             open_own(reachable / "mine", os.O_RDWR | os.O_CREAT)
 
 
+def opened(path: Path) -> tuple[int, int]:
+    descriptor = open_folder(path)
+    found = os.fstat(descriptor)
+    os.close(descriptor)
+    return found.st_dev, found.st_ino
+
+
+@needs_root
+class TestFolder:
+    """Of root's, and the links that lead to it."""
+
+    @pytest.fixture
+    def folder(self, reachable: Path) -> Path:
+        (reachable / "folder" / "inner").mkdir(parents=True)
+        return reachable / "folder"
+
+    def links(self, reachable: Path, folder: Path) -> list[Path]:
+        """Absolute, relative, a chain of both, and one above the directory."""
+        made = [reachable / name for name in ("absolute", "relative", "chain", "above")]
+        for link, target in zip(made, [folder, Path("folder/../folder"), made[1], reachable], strict=True):
+            link.symlink_to(target)
+        return [*made[:3], made[3] / "folder"]
+
+    def identity(self, folder: Path) -> tuple[int, int]:
+        return folder.stat().st_dev, folder.stat().st_ino
+
+    def test_links_of_root(self, reachable: Path, folder: Path) -> None:
+        assert opened(folder) == self.identity(folder)
+        for link in self.links(reachable, folder):
+            assert opened(link) == self.identity(folder)
+            assert opened(link / "inner") == self.identity(folder / "inner")
+
+    def test_links_of_somebody_else(self, reachable: Path, folder: Path) -> None:
+        links = self.links(reachable, folder)
+        for link in reachable.iterdir():
+            if link.is_symlink():
+                os.chown(link, UID, GID, follow_symlinks=False)
+        for link in links:
+            with pytest.raises(ForeignFileError, match="a symbolic link that user number 4242 can have put there"):
+                open_folder(link)
+        os.chown(folder, UID, GID)
+        assert {opened(link) for link in links} == {self.identity(folder)}
+
+    def test_a_link_of_root_in_a_folder_of_somebody_else(self, reachable: Path, folder: Path) -> None:
+        links = self.links(reachable, folder)
+        os.chown(reachable, UID, GID)
+        assert opened(folder) == self.identity(folder)
+        for link in links:
+            with pytest.raises(ForeignFileError, match="user number 4242"):
+                open_folder(link)
+
+    def test_links_in_a_circle(self, reachable: Path) -> None:
+        (reachable / "one").symlink_to("two")
+        (reachable / "two").symlink_to("one")
+        with pytest.raises(OSError, match=r"one|two") as caught:
+            open_folder(reachable / "one")
+        assert caught.value.errno == errno.ELOOP
+
+    def test_what_is_no_directory(self, reachable: Path) -> None:
+        (reachable / "file").touch()
+        with pytest.raises(NotADirectoryError):
+            open_folder(reachable / "file")
+
+
 def test_another_user_notices_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(owner.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(owner.os, "getuid", lambda: 1000)
@@ -99,6 +164,8 @@ def test_another_user_notices_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with as_owner(UID, GID), as_caller():
         os.close(open_own(tmp_path / "file", os.O_RDWR | os.O_CREAT))
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert opened(tmp_path / "link") == opened(tmp_path)
 
 
 def test_a_folder_that_is_open(tmp_path: Path) -> None:

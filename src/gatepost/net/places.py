@@ -17,7 +17,7 @@ from gatepost.net.certificates import Read, read_file
 from gatepost.net.private_folder import PrivateFolder
 from gatepost.net.privileges import Identity, hand_over, name_of
 from gatepost.net.status import FILE_NAME as STATUS
-from gatepost.owner import as_caller, as_owner
+from gatepost.owner import as_caller, as_owner, open_folder
 from gatepost.ports import Listener
 
 LAST_BACKUP: Final = "last-backup"
@@ -45,9 +45,11 @@ def as_owner_of(directory: Path) -> Iterator[None]:
     """Root opens what is in `directory` as its owner; what an earlier release left there as root's is the owner's now.
 
     Where the directory is root's own, nobody else can have put anything there. Raises PermissionError, also if the
-    owner has no way to the directory.
+    owner has no way to the directory; ForeignFileError.
     """
-    owner = directory.stat()
+    descriptor = open_folder(directory)
+    owner = os.fstat(descriptor)
+    os.close(descriptor)
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield
         return

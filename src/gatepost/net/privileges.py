@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from gatepost.errors import ConfigError
+from gatepost.owner import open_folder
 
 SERVICE_USERS: Final = ("gatepost", "nobody")
 """Who to become when everything belongs to root: the first that exists."""
@@ -95,10 +96,10 @@ def hand_over(identity: Identity, directory: Path, names: Iterable[str]) -> None
 
     What goes is listed, not what stays: the directory is that user's, who may give any name to what lies in it.
     Follows no symbolic link inside it, and leaves alone whatever has a second name elsewhere: somebody may
-    have planted it.
+    have planted it. Raises ForeignFileError, as `open_folder`.
     """
     patterns = tuple(names)
-    root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    root = open_folder(directory)
     try:
         if os.fstat(root).st_uid == 0:
             os.fchown(root, identity.uid, identity.gid)

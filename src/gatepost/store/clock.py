@@ -102,9 +102,10 @@ def this_boot() -> str:
 
 
 def read_record(directory: Path) -> Record:
-    """An empty one if there is none, or none that can be read. Raises PermissionError."""
+    """An empty one if there is none, or none that can be read. Raises PermissionError, ForeignFileError."""
     try:
-        return json.decode((directory / FILE).read_bytes(), type=Record)
+        with os.fdopen(open_own(directory / FILE, os.O_RDONLY), "rb") as file:
+            return json.decode(file.read(), type=Record)
     except PermissionError:
         raise
     except (OSError, DecodeError):

@@ -162,10 +162,10 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path, content):
 
 
 def test_a_record_that_is_closed_to_us(tmp_path, monkeypatch):
-    def refuse(_path):
+    def refuse(_path, _flags):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("gatepost.store.clock.open_own", refuse)
     with pytest.raises(PermissionError):
         read_record(tmp_path)
 

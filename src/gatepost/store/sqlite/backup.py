@@ -15,6 +15,7 @@ from gatepost.errors import AlreadyExistsError, InvalidValueError, StoreCorruptE
 from gatepost.owner import as_caller
 from gatepost.store.sqlite.database import (
     APPLICATION_ID,
+    BESIDE,
     FILE,
     DirectoryLock,
     check_version,
@@ -105,7 +106,7 @@ def restore(backup_file: Path, directory: Path) -> None:
 
 def _check_absent(directory: Path) -> None:
     """A log that an older store left behind would be played into the new one, and make a mixture of both."""
-    found = [name for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal") if (directory / name).exists()]
+    found = [name for name in (FILE, *(FILE + ending for ending in BESIDE)) if (directory / name).exists()]
     if found:
         raise AlreadyExistsError(
             f"there is a store in {directory} already: move {', '.join(found)} away together, or choose another place"

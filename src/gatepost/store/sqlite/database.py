@@ -18,6 +18,8 @@ from gatepost.store.sqlite.recovery import Recovery
 from gatepost.store.sqlite.resync import write_again
 
 FILE: Final = "store.db"
+BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What SQLite opens with the file, by these endings of its name."""
 LOCK: Final = "store.lock"
 
 OLDEST_SQLITE: Final = (3, 51, 3)
@@ -60,6 +62,7 @@ def open_writer(directory: Path, vfs: str | None = None) -> apsw.Connection:
     check_version()
     file = directory / FILE
     os.close(open_own(file, os.O_RDWR | os.O_CREAT))
+    _check_names(file)
     with translated():
         recovery = Recovery(file, vfs)
         recovery.mend()
@@ -112,12 +115,20 @@ def open_reader(directory: Path) -> apsw.Connection:
     file = directory / FILE
     if not file.exists():
         raise StoreUnavailableError(f"there is no store in {directory}: run 'gatepost init' first")
-    check_own(file)  # not opened: to close a descriptor of it would drop the locks of this process's other connections
+    _check_names(file)
     with translated():
         connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
         _check_identity(connection, file)
         _configure(connection, READER_CACHE_KIB)
     return connection
+
+
+def _check_names(file: Path) -> None:
+    """Raises ForeignFileError: SQLite would wait for ever for a pipe's writer. Opens nothing, as to close a descriptor
+    drops the locks of this process's other connections.
+    """
+    for ending in ("", *BESIDE):
+        check_own(file.with_name(file.name + ending))
 
 
 def _configure(connection: apsw.Connection, cache_kib: int) -> None:
