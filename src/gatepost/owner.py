@@ -50,9 +50,13 @@ def as_owner(uid: int, gid: int) -> Iterator[None]:
 
 
 @contextmanager
-def as_caller() -> Iterator[None]:
-    """Inside `as_owner` root again, to open what does not belong to the data; elsewhere nothing."""
-    if os.geteuid() == ROOT or os.getuid() != ROOT:
+def as_caller(place: Path | None = None) -> Iterator[None]:
+    """Inside `as_owner` root again, to open what does not belong to the data; elsewhere nothing.
+
+    `place`: what is opened. In folders of the owner, the data directory for one, we stay the owner, who could lead root
+    from there to wherever he likes.
+    """
+    if os.geteuid() == ROOT or os.getuid() != ROOT or (place is not None and _is_in_our_folder(place)):
         yield
         return
     owner = os.geteuid(), os.getegid(), os.getgroups()
@@ -61,6 +65,16 @@ def as_caller() -> Iterator[None]:
         yield
     finally:
         _become(*owner)
+
+
+def _is_in_our_folder(place: Path) -> bool:
+    """Whether who we are now can change names on the way to it, as it is written or as links lead."""
+    for way in (place.absolute(), Path(os.path.realpath(place))):
+        for folder in (way, *way.parents):
+            with suppress(OSError):  # what we cannot even see is not ours
+                if folder.stat().st_uid == os.geteuid() and folder.is_dir():
+                    return True
+    return False
 
 
 def _become(uid: int, gid: int, groups: Sequence[int]) -> None:

@@ -175,6 +175,21 @@ def test_what_the_administrator_names_is_opened_as_root(server: Server) -> None:
     assert "sound" in server.gatepost("store", "verify")
 
 
+@pytest.mark.parametrize("form", ["maildir", "mbox", "eml"])
+def test_what_the_administrator_names_in_the_data_directory_is_opened_as_the_owner(server: Server, form: str) -> None:
+    """Who could lead root anywhere from there."""
+    server.deliver(b"Subject: one\n\nHello\n")
+    roots = server.directory / "roots"
+    roots.mkdir(mode=0o755)
+    plant(server, "copies", roots)
+    complains(server, "mail", "export", "alice@example.test", str(server.data / "copies" / form), "--format", form)
+    complains(server, "store", "backup", str(server.data / "copies" / "copy"))
+    assert list(roots.iterdir()) == []
+    server.gatepost("mail", "export", "alice@example.test", str(server.data / form), "--format", form)
+    server.gatepost("store", "backup", str(server.data / "copy"))
+    assert {path.stat().st_uid for path in (server.data / form, server.data / "copy")} == {OWNER}
+
+
 def test_an_owner_without_a_way_to_the_data_is_named(server: Server) -> None:
     server.directory.chmod(0o700)
     said = complains(server, "domain", "list")

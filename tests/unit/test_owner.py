@@ -82,6 +82,19 @@ class TestIds:
             with pytest.raises(ModuleNotFoundError):
                 import_module("gatepost_test_hidden.absent")
 
+    def test_in_a_folder_of_the_owner_root_stays_the_owner(self, reachable: Path) -> None:
+        (reachable / "data" / "root").mkdir(parents=True)
+        (reachable / "other").mkdir()
+        os.chown(reachable / "data", UID, GID)
+        (reachable / "data" / "out").symlink_to(reachable / "other")
+        (reachable / "in").symlink_to(reachable / "data")
+        for place in ("data", "data/new", "data/root/new", "data/out/new", "in/new"):
+            with as_owner(UID, GID), as_caller(reachable / place):
+                assert os.geteuid() == UID, place
+        for place in ("new", "other", "other/absent/new"):
+            with as_owner(UID, GID), as_caller(reachable / place):
+                assert os.geteuid() == 0, place
+
     def test_what_belongs_to_somebody_else(self, reachable: Path) -> None:
         (reachable / "roots").touch(0o666)
         with as_owner(UID, GID):

@@ -38,17 +38,17 @@ def read(path: Path, form: Format) -> Iterator[Item | Bad]:
     """The messages at `path`. Raises OSError when `path` itself cannot be read."""
     found = _read(path, form)
     while True:
-        with as_caller():
+        with as_caller(path):
             one = next(found, None)
         if one is None:
             return
-        yield replace(one, open=partial(_open, one.open)) if isinstance(one, Item) else one
+        yield replace(one, open=partial(_open, path, one.open)) if isinstance(one, Item) else one
 
 
 @contextmanager
-def _open(opener: Callable[[], AbstractContextManager[Octets]]) -> Iterator[Octets]:
+def _open(path: Path, opener: Callable[[], AbstractContextManager[Octets]]) -> Iterator[Octets]:
     with ExitStack() as stack:
-        with as_caller():
+        with as_caller(path):
             octets = stack.enter_context(opener())
         yield octets
 
@@ -67,23 +67,24 @@ def _read(path: Path, form: Format) -> Iterator[Item | Bad]:
 
 def writer(path: Path, form: Format) -> Writer:
     """Writes mailboxes to `path` in this format."""
-    return _CallersWriter(_writer(path, form))
+    return _CallersWriter(path, _writer(path, form))
 
 
 class _CallersWriter:
-    def __init__(self, inner: Writer) -> None:
+    def __init__(self, path: Path, inner: Writer) -> None:
+        self._path = path
         self._inner = inner
 
     def begin(self, place: Place) -> None:
-        with as_caller():
+        with as_caller(self._path):
             self._inner.begin(place)
 
     def add(self, entry: Entry, chunks: Iterable[bytes]) -> bool:
-        with as_caller():
+        with as_caller(self._path):
             return self._inner.add(entry, chunks)
 
     def end(self) -> None:
-        with as_caller():
+        with as_caller(self._path):
             self._inner.end()
 
 

@@ -33,7 +33,7 @@ PAGES: Final = 256
 
 async def backup(directory: Path, file: Path, progress: Callable[[int, int], None]) -> None:
     """See `Maintenance`. Copies one snapshot, however much is written meanwhile. The copy is the caller's own."""
-    with as_caller():
+    with as_caller(file):
         partial = _begin(file)
     try:
         with translated():
@@ -42,30 +42,30 @@ async def backup(directory: Path, file: Path, progress: Callable[[int, int], Non
                 await _copy(source, partial, progress)
             finally:
                 source.close()
-        with as_caller():
+        with as_caller(file):
             sync(partial)
             put_in_place(partial, file)
     finally:
-        with as_caller():
+        with as_caller(file):
             partial.unlink(missing_ok=True)
 
 
 async def _copy(source: apsw.Connection, partial: Path, progress: Callable[[int, int], None]) -> None:
     source.execute("BEGIN")
     source.execute("SELECT 1 FROM sqlite_schema").fetchall()  # the snapshot begins with the first read
-    with as_caller():
+    with as_caller(partial):
         target = apsw.Connection(str(partial))
     try:
         with target.backup("main", source, "main") as copying:
             while not copying.done:
-                with as_caller():
+                with as_caller(partial):
                     copying.step(PAGES)
                 progress(copying.page_count - copying.remaining, copying.page_count)
                 await asyncio.sleep(0)
-        with as_caller():  # a file that needs no -wal beside it
+        with as_caller(partial):  # a file that needs no -wal beside it
             target.execute("PRAGMA journal_mode = DELETE").fetchall()
     finally:
-        with as_caller():
+        with as_caller(partial):
             target.close()
 
 
@@ -87,7 +87,7 @@ def restore(backup_file: Path, directory: Path) -> None:
     InvalidValueError if there is no such file, StoreUnavailableError if a newer Gatepost wrote it.
     """
     check_version()
-    with as_caller():
+    with as_caller(backup_file):
         if not backup_file.is_file():
             raise InvalidValueError(f"there is no backup {backup_file}")
     lock = DirectoryLock(directory)
@@ -114,10 +114,10 @@ def _check_absent(directory: Path) -> None:
 
 
 def _fill(backup_file: Path, partial: Path) -> None:
-    with as_caller():
+    with as_caller(backup_file):
         source = apsw.Connection(str(backup_file), flags=apsw.SQLITE_OPEN_READONLY)
     with closing(source):
-        with as_caller():
+        with as_caller(backup_file):
             _check_backup(source, backup_file)
         with closing(apsw.Connection(str(partial))) as target:
             with target.backup("main", source, "main") as copying:
