@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gatepost.errors import ConfigError, GatepostError, PortInUseError
@@ -35,11 +35,11 @@ class OpenListener:
 
     listener: Listener
     sockets: tuple[socket.socket, ...]
+    where: str = field(init=False)
+    """What it really listens on, as the sockets say while they are open."""
 
-    @property
-    def where(self) -> str:
-        """What it really listens on, as the sockets say."""
-        return describe(self.sockets[0])
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", describe(self.sockets[0]))
 
     def close(self) -> None:
         """Closes this process's copies; other processes keep theirs."""

@@ -110,6 +110,14 @@ def test_copies_that_fail_later_are_closed(monkeypatch: pytest.MonkeyPatch) -> N
     assert [each.fileno() for each in made] == [-1, -1]
 
 
+def test_a_closed_row_still_tells_where_it_was() -> None:
+    """The status shows it while sessions drain."""
+    (opened,) = open_listeners([row()], copies=1, lease=60)
+    where = opened.where
+    opened.close()
+    assert opened.where == where != ""
+
+
 def test_adopted_sockets() -> None:
     exact, wide = socket.create_server(("127.0.0.1", 0)), socket.create_server(("0.0.0.0", 0))
     port, free = exact.getsockname()[1], bind(row(), 1)[0]
