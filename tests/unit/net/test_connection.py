@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from math import ceil
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +23,7 @@ from gatepost.net.hub import BURST_SECONDS, COURTESY
 from gatepost.net.loop import run as run_loop
 from gatepost.net.proxy import SIGNATURE
 from gatepost.net.timing import Timing
-from gatepost.net.turns import SLICE
+from gatepost.net.turns import BURST, SLICE
 from gatepost.ports import BY_NAME, Listener
 from support.echo import (
     WORDS,
@@ -416,13 +417,14 @@ class TestTurns:
             async with counting() as (server, queued):
                 client = await Client.plain(server.port)
                 await client.line()
-                client.send(b"LONG 12\r\nECHO a\r\n")
+                slices = ceil(BURST / SLICE)  # more than its share: each takes two
+                client.send(b"LONG %d\r\nECHO a\r\n" % slices)
                 session = await server.session()
                 await until(lambda: session.machine.lines == [b"ECHO a"])
                 client.send(b"ECHO b\r\n")
                 assert [await client.line() for _ in range(3)] == [b"+OK long\r\n", b"+OK a\r\n", b"+OK b\r\n"]
-                assert queued[:12] == [True] * 12
-                assert len(queued) > 12
+                assert queued[:slices] == [True] * slices
+                assert len(queued) > slices
                 await client.close()
 
         run(work())
