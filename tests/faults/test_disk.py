@@ -26,10 +26,7 @@ class FaultyServer(Server):
 
     def __init__(self, directory: Path, *, config: str = "", workers: int = 2) -> None:
         super().__init__(directory, config=config, workers=workers)
-        orders = directory / "orders"
-        orders.mkdir()
-        orders.chmod(0o777)  # the keeper, somebody else, takes an order away when it is done
-        self.order_file = orders / "order"
+        self.order_file = self.data / "order"  # the keeper takes it away when it is done, and may do so only there
         places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         self.environ = {ORDER: str(self.order_file), "PYTHONPATH": os.pathsep.join(filter(None, places))}
 

@@ -40,6 +40,7 @@ from gatepost.errors import (
 from gatepost.identity.admin import create_account
 from gatepost.net.child import DRAIN, Channel
 from gatepost.net.hub import Hub
+from gatepost.net.landlock import CHANGE, WRITE
 from gatepost.net.log import Log
 from gatepost.net.places import SERVICE_FILES, SUPERVISOR_ONLY, bindable, ensure_certificate, hostnames, tls_files
 from gatepost.net.privileges import Identity
@@ -636,6 +637,14 @@ def test_connections_leave_open_files_to_the_store(
 # -- What the children run, without becoming somebody else --------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What children may change, instead of this process, which could not go back."""
+    found: list[Any] = []
+    monkeypatch.setattr(crew_module.landlock, "restrict", lambda rules: found.append(rules) or 7)
+    return found
+
+
 @pytest.fixture
 def tame(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Nobody loses privileges, nobody dies."""
@@ -646,7 +655,9 @@ def tame(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return done
 
 
-def test_a_worker_keeps_its_own_sockets_only(rig: Rig, tame: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_keeps_its_own_sockets_only(
+    rig: Rig, tame: list[Any], allowed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asyncio.run(open_local(rig.directory).close())
     rig.crew.prepare()
     generation = rig.crew.load()
@@ -666,6 +677,7 @@ def test_a_worker_keeps_its_own_sockets_only(rig: Rig, tame: list[Any], monkeypa
     ours, theirs = socket.socketpair()
     assert generation.workers[0].run(Channel(theirs, 77)) == 5
     assert tame == [("become", None), ("die with", 77)]
+    assert allowed == [{rig.directory / "store.db-shm": WRITE}]
     assert len(seen) == 1
     assert rig.crew._scoreboard.owners() == {}
     assert [each.fileno() for each in sockets(generation)] == [-1, -1], "one by the site, the other at once"
@@ -726,7 +738,9 @@ def test_a_worker_after_a_crash_takes_back_what_its_predecessor_held(rig: Rig) -
     desk.close()
 
 
-def test_the_keeper_ends_when_told(rig: Rig, tame: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_keeper_ends_when_told(
+    rig: Rig, tame: list[Any], allowed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rig.crew.prepare()
     generation = rig.crew.load()
     ours, theirs = socket.socketpair()
@@ -746,6 +760,7 @@ def test_the_keeper_ends_when_told(rig: Rig, tame: list[Any], monkeypatch: pytes
     monkeypatch.setattr(crew_module, "run_keeper", keep)
     assert rig.crew.keeper().run(Channel(theirs, 77)) == 0
     assert tame == [("become", None), ("die with", 77), ("kill", signal.SIGTERM)]
+    assert allowed == [{rig.directory: CHANGE}]
     assert all(each.fileno() < 0 for each in sockets(generation)), "the keeper has no business at the ports"
     ours.close()
     theirs.close()

@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -28,6 +26,7 @@ from gatepost.config.listeners import live, may_bind_low_ports
 from gatepost.config.load import load as read_settings
 from gatepost.config.settings import Settings
 from gatepost.errors import CertificateError, ConfigError, GatepostError
+from gatepost.net import landlock
 from gatepost.net.adoption import report
 from gatepost.net.child import Channel, Job
 from gatepost.net.environment import empty as empty_environment
@@ -69,6 +68,7 @@ from gatepost.ports import Listener
 from gatepost.store.keeper import run_keeper
 from gatepost.store.locks import FileMaildropLocks, lock_file
 from gatepost.store.remote import open_remote
+from gatepost.store.sqlite.database import SHARED_MEMORY
 
 KEEPER: Final = "keeper"
 GENERATIONS: Final = 8
@@ -223,7 +223,8 @@ class ServerCrew:
         become(self._identity)
         die_with(channel.supervisor)
         self._close_listeners(())
-        threading.Thread(target=_end_when_told, args=(channel,), daemon=True).start()
+        landlock.tell(landlock.restrict({self._directory: landlock.CHANGE}))
+        channel.end_when_told()
         return run_keeper(self._directory, channel.ready, beat=channel.beat, family=channel.supervisor)
 
     def _run_worker(self, plan: Plan, rows: Sequence[OpenListener], number: int, place: int, channel: Channel) -> int:
@@ -256,6 +257,8 @@ class ServerCrew:
             plan.tally.bind_worker(place)
         counters = Counters(partial(board.opened, place), partial(board.closed, place))
         store = open_remote(self._directory)
+        # Readers of SQLite's log write their marks there, and nowhere else. It stays as long as one of them is open.
+        landlock.restrict({self._directory / SHARED_MEMORY: landlock.WRITE})
         locks = FileMaildropLocks(self._lock_file)
         try:
             async with open_site(plan, store, locks, sockets, counters) as site:
@@ -485,12 +488,6 @@ class ServerCrew:
             self._limited = [replace(each, until=each.until and each.until + wall) for each in found]
             self._limited_due = self._clock() + LIMITED_EVERY
         return self._limited
-
-
-def _end_when_told(channel: Channel) -> None:
-    """In the keeper, a thread: its loop knows only SIGTERM. Any word, or the supervisor's end, means that."""
-    channel.receive()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _count(settings: Settings) -> int:

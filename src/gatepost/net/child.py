@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -59,6 +60,17 @@ class Channel:
         with suppress(ConnectionError):
             return self._socket.recv(16)
         return b""
+
+    def end_when_told(self) -> None:
+        """From now on any word, or the supervisor's end, is a SIGTERM to this process: for a loop that knows only that.
+        Begins a thread.
+        """
+
+        def wait() -> None:
+            self.receive()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=wait, daemon=True).start()
 
     def _send(self, data: bytes) -> None:
         with suppress(OSError):

@@ -146,7 +146,7 @@ class SessionDesk:
         )
 
     def close(self) -> None:
-        """Idempotent."""
+        """Idempotent. A worker that may change nothing (`landlock`) leaves the name to the next one in its place."""
         self._socket.close()
         with suppress(OSError):
             self._file.unlink()

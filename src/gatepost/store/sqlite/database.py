@@ -18,6 +18,8 @@ from gatepost.store.sqlite.recovery import Recovery
 from gatepost.store.sqlite.resync import write_again
 
 FILE: Final = "store.db"
+SHARED_MEMORY: Final = f"{FILE}-shm"
+"""What all connections share of the log's index: readers write to it too (https://www.sqlite.org/walformat.html)."""
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """What SQLite opens with the file, by these endings of its name."""
 LOCK: Final = "store.lock"
