@@ -8,6 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from gatepost.doctor.knowledge.plain import same
+
 _NEAR: Final = 50
 """Characters between a thing and what happened to it: a clause of a sentence."""
 _PLACES: Final = 100
@@ -61,7 +63,9 @@ class Finder:
 
 
 def _expression(words: tuple[str, ...], end: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, words))}){end}")
+    """Finds the words in the form that normalised texts have; a blank at the end of one stays."""
+    forms = [same(word) + " " * word.endswith(" ") for word in words]
+    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, forms))}){end}")
 
 
 def _places(expression: re.Pattern[str], plain: str) -> list[tuple[int, int]]:

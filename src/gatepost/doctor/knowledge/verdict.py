@@ -14,7 +14,7 @@ from gatepost.doctor.knowledge.match import Asked, Recogniser, Text, ready
 from gatepost.doctor.knowledge.pattern import BETWEEN
 from gatepost.doctor.knowledge.row import By, Explanation, Heard, Match, Row
 from gatepost.doctor.knowledge.speaker import Ear, Side
-from gatepost.doctor.model import Confidence
+from gatepost.doctor.model import Confidence, Stage
 
 _SHOWN: Final = 5
 """Rows of an answer: more would hide the first."""
@@ -32,6 +32,10 @@ _NEAREST: Final = 100
 """Score of two words beside each other."""
 _CAUSES: Final = re.compile(r"caused by:?|nested exception is:?|inner exception|--->|root cause", re.ASCII)
 """Behind these Java and .NET tell the cause of what they said before; the last one is the first cause."""
+_REASON: Final = re.compile(r" ?: ?[a-z]{3,30} [a-z]{2,30}\b", re.ASCII)
+"""A reason behind a refusal: words, and no name or number of a session."""
+_REFUSING: Final = (Stage.GREETING, Stage.LOGIN, Stage.MAILBOX)
+"""Steps at which it is the server that says no; earlier ones fail by themselves, and tell that in chains."""
 _FORMER: Final = re.compile(
     r"during handling of the above exception|the above exception was the direct cause", re.ASCII
 )
@@ -99,7 +103,7 @@ def _vague(text: Text, asked: Asked, heard: Heard, reader: Reader) -> list[Match
 
     Two words mean something only in texts that are about mail.
     """
-    mail = heard.speaker or heard.protocol or heard.provider
+    mail = heard.speaker or heard.protocol or heard.provider or any(each[0] in "45" for each in text.codes)
     frames = reader.recogniser.match(text, replace(asked, general=True))
     long = [each for each in frames if len(each.matched) >= _LONG]
     found: dict[str, Match] = {}
@@ -136,10 +140,17 @@ def _sureness(text: Text, found: tuple[Match, ...], heard: Heard, row: Callable[
     best, own = found[0], row(found[0].id).confidence
     if best.by in (By.ALSO, By.GENERAL) or own is Confidence.POSSIBLE or _foreign(best, heard, row):
         return Confidence.POSSIBLE
-    if _rivals(best, found[1:], row):
+    if _rivals(best, found[1:], row) or _reason_behind(best, text.plain, row):
         return Confidence.POSSIBLE
     whole = len(best.matched) >= _WHOLE * len(text.plain)
     return own if whole or best.by is By.CODE else Confidence.LIKELY
+
+
+def _reason_behind(best: Match, plain: str, row: Callable[[str], Row]) -> bool:
+    """Whether a colon and a reason follow a server's refusal: one that no row knows, or that row would be the first."""
+    last = best.matched.split(BETWEEN)[-1]
+    refused = best.by is By.WORDS and row(best.id).stage in _REFUSING
+    return refused and bool(_REASON.match(plain, plain.find(last) + len(last)))
 
 
 def _rivals(best: Match, others: tuple[Match, ...], row: Callable[[str], Row]) -> bool:

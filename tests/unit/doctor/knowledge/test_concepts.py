@@ -3,6 +3,7 @@
 from gatepost.doctor.knowledge import load
 from gatepost.doctor.knowledge.concepts import Concepts, Finder
 from gatepost.doctor.knowledge.load import _concepts
+from gatepost.doctor.knowledge.plain import normalised
 
 FINDER = Finder(
     Concepts(
@@ -43,6 +44,13 @@ def test_things_are_beginnings_of_words_and_happenings_are_words():
     assert found("authentication failed") == ["A1"]
     assert found("authentication failedover") == []
     assert found("prelogin failed") == []
+
+
+def test_words_are_looked_for_as_normalised_texts_have_them():
+    finder = Finder(Concepts({"name": ("user-name ",)}, {"invalid": ("invalid", "can't")}, {"A1": ("name invalid",)}))
+    assert [each.row for each in finder.find(normalised("Invalid user name given"))] == ["A1"]
+    assert [each.row for each in finder.find(normalised("user name could not"))] == ["A1"]
+    assert finder.find(normalised("Invalid user names")) == []
 
 
 def test_one_word_is_no_pair():

@@ -79,6 +79,13 @@ class TestSureness:
         assert told("perhaps so", row("A1", also=("perhaps so",)))[1] is Confidence.POSSIBLE
         assert told("could not connect", row("T18", general=("could not connect",)))[1] is Confidence.POSSIBLE
 
+    def test_a_reason_behind_a_refusal_that_nobody_knows_leaves_it_open(self):
+        one = row("A1", patterns=("login failed",))
+        assert told("login failed: the moon is full", one) == (["A1"], Confidence.POSSIBLE)
+        assert told("login failed: UGFzc3dvcmQ6", one) == (["A1"], Confidence.LIKELY)
+        other = Row(id="T1", stage=Stage.REACH, title="T1", confidence=Confidence.CERTAIN, patterns=("refused",))
+        assert told("refused: the moon is full", other) == (["T1"], Confidence.LIKELY)
+
     def test_nothing_is_unknown(self):
         assert told("nothing", row("A1", patterns=("expired",))) == ([], Confidence.POSSIBLE)
 
@@ -92,6 +99,7 @@ class TestWhereNoMessageIsKnown:
 
     def test_only_of_mail(self):
         assert told("She has lost her password for the library", *self.rows)[0] == []
+        assert told("550 5.7.1 password lost", *self.rows)[0] == ["A1"]
 
     def test_words_that_only_frame_go_behind_unless_they_are_long(self):
         assert told("imap: could not connect, password lost", *self.rows)[0] == ["A1", "T18"]
@@ -138,6 +146,36 @@ class TestSpeakers:
     def test_standing_advice_means_nothing(self):
         advice = Speaker(name="MailKit", signs=("mailkit",), advice=("it may have expired",))
         assert told("mailkit: it may have expired", row("C1", patterns=("expired",)), speakers=(advice,))[0] == []
+
+
+class TestWhatServersSay:
+    @pytest.mark.parametrize(
+        ("text", "row"),
+        [
+            ("Jan  2 03:04:05 mx dovecot: auth: Error: ldap(anna): binding failed: Invalid credentials", "A3"),
+            (("Jan  2 03:04:05 mx postfix/smtpd[7]: warning: x[192.0.2.1]: SASL PLAIN authentication failed: "
+             "Connection lost to authentication server"), "A3"),
+            ("mx imapd: LOGIN FAILED, user=anna\nmx imapd: authentication error: Input/output error", "A3"),
+            ("553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "A15"),
+            ("550 Verification failed for <anna@example.org> Sender verify failed", "A16"),
+            ("550 5.7.1 Recipient address rejected: Inactive mailbox", "A30"),
+            ("550 recipient has moved and is no longer here", "A31"),
+            ("CNAME lookup failed temporarily. (#4.4.3)", "D2"),
+            ("451 name service is temporarily out of order", "D2"),
+            ("550 bad MX record", "D17"),
+            ("550 your IP is in prison", "G2"),
+            ("451 4.7.500 Server busy", "G3"),
+            ("msmtp: the server does not support authentication", "A22"),
+            (("connect to 192.0.2.1 failed to connect to a/192.0.2.1 (port 465) after 90000ms: isConnected failed: "
+             "ENETUNREACH (Network is unreachable)"), "T5"),
+        ],
+    )  # fmt: skip
+    def test_in_their_own_words(self, text, row):
+        assert BOOK.explain(text).matches[0].id == row
+
+    def test_a_refusal_with_a_reason_is_only_possible(self):
+        answer = BOOK.explain("554 5.7.1 <a@example.com>: Recipient address rejected: Access denied")
+        assert answer.confidence is Confidence.POSSIBLE
 
 
 @pytest.mark.skipif(
