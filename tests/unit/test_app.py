@@ -261,6 +261,25 @@ def test_the_package_can_be_run() -> None:
     assert done.stdout.startswith("gatepost ")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_stop_no_command(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "gatepost.toml").write_text(f'[server]\ndata = "{tmp_path}/data"\n')
+    command = f"{sys.executable} -m gatepost -c {tmp_path}/gatepost.toml domain add example.com {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
+    assert done.returncode == 0
+    again = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
+    assert again.returncode == 1
+    assert not again.stdout
+
+
+def test_a_full_disk_behind_standard_output_is_no_refusal(tmp_path: Path) -> None:
+    (tmp_path / "gatepost.toml").write_text(f'[server]\ndata = "{tmp_path}/data"\n')
+    command = [sys.executable, "-m", "gatepost", "-c", f"{tmp_path}/gatepost.toml", "mail", "deliver", "a@example.com"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=full, stderr=full, check=False)
+    assert done.returncode in {os.EX_DATAERR, os.EX_TEMPFAIL}
+
+
 # -- The crew -----------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,10 @@ Must never: know a protocol's words or a table of the store. It only puts things
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import cached_property
+from io import FileIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
@@ -33,8 +36,22 @@ class _EngineWhenNeeded:
         return getattr(self._engine, name)
 
 
+def _open_standard_streams() -> None:
+    """Whoever starts us may have closed some: the next file opened, the store's perhaps, would get the number and what
+    is printed, and libuv aborts on it. Standard input stays None for Python, so that a command can say so.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or TextIOWrapper(FileIO(1, "w", closefd=False), "utf-8")
+    sys.stderr = sys.stderr or TextIOWrapper(FileIO(2, "w", closefd=False), "utf-8")
+
+
 def main() -> None:
     """The command `gatepost`."""
+    _open_standard_streams()
     try:
         from gatepost.cli.main import run  # noqa: PLC0415 -- a Ctrl-C while it is read ends quietly, too
 

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, BinaryIO, Final
 
 import typer
@@ -36,6 +37,7 @@ from gatepost.errors import (
     NoSuchDomainError,
     OverQuotaError,
     StoreFullError,
+    StoreUnavailableError,
 )
 from gatepost.model import INBOX
 from gatepost.store.rules import mailbox_name
@@ -107,9 +109,10 @@ def deliver(
     except DomainError as error:
         outcomes = tuple(Outcome(address, error=error) for address in recipients)
     failures = _failures(outcomes, settings)
-    if as_json:
-        output.json(_told(outcomes, settings))
-    _report(outcomes, failures, quiet=as_json)
+    with suppress(OSError):  # what became of the message does not change when nobody can be told
+        if as_json:
+            output.json(_told(outcomes, settings))
+        _report(outcomes, failures, quiet=as_json)
     if failures:
         raise typer.Exit(failures[0].code)
 
@@ -127,6 +130,11 @@ async def _deliver(
 ) -> tuple[Outcome, ...]:
     settings = environment.settings.delivery
     async with environment.engine.store(environment.settings) as store:
+        if not await store.domains():
+            raise StoreUnavailableError(
+                f"the store in {environment.settings.server.data} has no domains\n"
+                "It is new (`gatepost domain add` makes one), or its disk is not mounted."
+            )
         return await deliver_to(
             store,
             Router(store, settings),
@@ -156,6 +164,8 @@ def _message(most: int, sender: str | None) -> bytes:
 
 
 def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise DomainError("standard input is closed, and the message should come there")
     return sys.stdin.buffer
 
 

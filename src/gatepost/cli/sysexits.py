@@ -5,8 +5,10 @@ for a refusal. Imports next to nothing: what cannot be imported is one of the th
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from gatepost.cli import output
@@ -29,6 +31,20 @@ def answering(run: Callable[[], T]) -> T:
             raise
         raise SystemExit(os.EX_TEMPFAIL) from None
     except Exception as error:  # noqa: BLE001 -- whatever it is, the message must stay with the mail server
-        output.note(f"{LATER} an error of Gatepost's own, please report it: {type(error).__name__}: {error}")
-        output.note(traceback.format_exc())
+        with suppress(OSError):
+            output.note(f"{LATER} an error of Gatepost's own, please report it: {type(error).__name__}: {error}")
+            output.note(traceback.format_exc())
         raise SystemExit(os.EX_TEMPFAIL) from None
+    finally:
+        _drop_unheard()
+
+
+def _drop_unheard() -> None:
+    """What could not be written (nobody reads, the log's disk is full) would be tried again when the interpreter ends,
+    and make 120 of any exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

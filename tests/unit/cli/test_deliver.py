@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import os
@@ -11,8 +12,9 @@ from contextlib import asynccontextmanager
 import pytest
 from typer.testing import CliRunner
 
+from gatepost.cli import deliver
 from gatepost.cli.main import build
-from gatepost.errors import StoreFullError, StoreHeldError
+from gatepost.errors import DomainError, StoreFullError, StoreHeldError
 from gatepost.store.commands import AddAddress, CreateAccount, CreateDomain, Deliver, UpdateAccount
 from gatepost.store.memory import MemoryStore
 
@@ -180,6 +182,30 @@ def test_whatever_its_administrator_or_author_did_wrong_is_temporary(agent, tmp_
     assert agent("--help").exit_code == 0
     agent.engine.error = KeyboardInterrupt()
     agent(TO, code=LATER)
+
+
+def test_a_store_that_knows_nobody_refuses_nobody(agent):
+    """A disk that is not mounted leaves an empty directory."""
+    agent.engine.memory = MemoryStore()
+    assert "no domains" in agent(TO, code=LATER).stderr
+
+
+def test_what_nobody_can_be_told_changes_nothing(agent, monkeypatch):
+    def full(*_words, **_more):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("typer.echo", full)
+    agent(TO)
+    assert agent.messages() == [MESSAGE.replace(b"\n", b"\r\n")]
+    agent("nobody@example.com", code=NOBODY)
+    agent.engine.error = ZeroDivisionError("by seven")
+    agent(TO, code=LATER)
+
+
+def test_without_standard_input_the_message_is_still_to_come(agent, monkeypatch):
+    monkeypatch.setattr("gatepost.cli.deliver.sys.stdin", None, raising=False)
+    with pytest.raises(DomainError, match="standard input is closed"):
+        deliver._stdin()
 
 
 def test_the_recipient_may_stand_in_the_environment(agent, monkeypatch):
