@@ -70,13 +70,14 @@ def read_rows(text: str) -> list[Row]:
     delimiter = _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = _columns(next(reader, []))
+        header = _header(reader)
         if header and header[0].startswith(_SEP):
-            header = _columns(next(reader, []))
+            header = _header(reader)
     except csv.Error as error:
         raise InvalidValueError(f"line {reader.line_num}: {error}") from error
-    unknown = [column for column in header if column not in COLUMNS]
-    if unknown or "login" not in header or len(set(header)) != len(header):
+    named = [column for column in header if column]
+    unknown = [column for column in named if column not in COLUMNS]
+    if unknown or "login" not in named or len(set(named)) != len(named):
         wrong = f"unknown column {unknown[0]!r}" if unknown else "it must name each column once, and 'login'"
         raise InvalidValueError(
             f"line {max(reader.line_num, 1)} is not a usable header: {wrong}\n"
@@ -86,13 +87,20 @@ def read_rows(text: str) -> list[Row]:
     return list(_rows(reader, header))
 
 
-def _columns(cells: Sequence[str]) -> list[str]:
-    return [column.strip().lower() for column in cells]
+def _header(reader: _Reader) -> list[str]:
+    """The names of the columns, behind empty lines; empty where a spreadsheet has a column without a name."""
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return []
+        if any(cells):
+            return [column.strip().lower() for column in cells]
 
 
 def _delimiter(text: str) -> str:
     """What stands between the header's columns: the one that makes the most of them known, a comma if none does."""
-    lines = re.split(r"[\r\n]+", text[:_HEAD], maxsplit=2)
+    lines = re.split(r"[\r\n]+", text[:_HEAD].lstrip("\r\n"), maxsplit=2)
     header = lines[1] if lines[0].lower().startswith(_SEP) and len(lines) > 1 else lines[0]
     return max(_CALLED, key=lambda one: sum(cell.strip(' "').lower() in COLUMNS for cell in header.split(one)))
 
@@ -105,15 +113,31 @@ def _rows(reader: _Reader, header: Sequence[str]) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(line, {}, f"this is not CSV: {error}")
+            yield Row(line, {}, f"this is not CSV: {_why(error)}")
             continue
-        if len(cells) > len(header):
-            yield Row(
-                line, {}, f"it has {len(cells)} values for {len(header)} columns; quote values that hold the separator"
-            )
+        if wrong := _wrong(cells, header):
+            yield Row(line, {}, wrong)
         elif any(cells):
-            pairs = zip(header, cells, strict=False)
+            pairs = [(column, cell) for column, cell in zip(header, cells, strict=False) if column]
             yield Row(line, {column: cell if column == "password" else cell.strip() for column, cell in pairs})
+
+
+def _why(error: csv.Error) -> str:
+    said = str(error)
+    if said == "unexpected end of data":
+        return "a quote that opens here is never closed, so nothing behind it was read"
+    return said
+
+
+def _wrong(cells: Sequence[str], header: Sequence[str]) -> str:
+    """Why a line's values cannot be told apart for sure; empty if they can."""
+    if len(cells) > len(header):
+        return f"it has {len(cells)} values for {len(header)} columns; quote values that hold the separator"
+    if any(cell and not column for column, cell in zip(header, cells, strict=False)):
+        return "it has a value in a column without a name"
+    if any(cell[:1].isspace() and cell.lstrip()[:1] == '"' for cell in cells):
+        return "blanks stand before a quote: RFC 4180 takes both for the value's own, so take the blanks away"
+    return ""
 
 
 async def import_users(

@@ -328,6 +328,23 @@ def test_csv_of_every_spreadsheet(delimiter: str, first: str, end: str, encoding
     ]
 
 
+def test_csv_with_empty_lines_and_columns_without_a_name() -> None:
+    rows = read_rows("\n\nlogin;password;;\n\nbob;correct;;\neve;correct;;x\n")
+    assert [(row.line, dict(row.values), bool(row.error)) for row in rows] == [
+        (5, {"login": "bob", "password": "correct"}, False),
+        (6, {}, True),
+    ]
+
+
+def test_quotes_that_csv_would_take_for_the_password() -> None:
+    rows = read_rows('login, password\nbob, "correct horse"\neve,"never closed\nmallory,correct\n')
+    assert [(row.line, row.error.partition(":")[0]) for row in rows] == [
+        (2, "blanks stand before a quote"),
+        (3, "this is not CSV"),
+    ]
+    assert "never closed" in rows[1].error
+
+
 def test_a_header_that_fits_nothing_names_what_may_stand_between(house: House) -> None:
     error = house.bad("user", "import", "-", stdin="login:password\n")
     assert "a comma, a semicolon, a tab or `|`; here we took it to be a comma" in error
