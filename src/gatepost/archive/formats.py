@@ -110,15 +110,20 @@ def detect(path: Path) -> Format:
 
 def _of_file(path: Path) -> Format | None:
     whole = path.resolve()
-    with Tree(whole.parent).open((whole.name,)) as data:
+    tree = Tree(whole.parent)
+    with tree.open((whole.name,)) as data:
         try:
             head = bom.in_utf_8(packed.head(data))
         except packed.NotMailError as error:
             raise InvalidValueError(f"{path} is no mail: {error}") from error
         if not head or mbox.is_mbox(head):
             return Format.MBOX  # an empty file is a mailbox without messages
-        named = eml.is_eml_name(whole.name)
-        return Format.EML if named or _FIELD.match(head, bom.length(head), 256) else None
+        if eml.is_eml_name(whole.name):
+            return Format.EML
+        if not _FIELD.match(head, bom.length(head), 256):
+            return None
+    with packed.message(tree, (whole.name,)) as data:
+        return Format.MBOX if mbox.holds_mailbox(data) else Format.EML
 
 
 def _of_directory(path: Path) -> Format | None:

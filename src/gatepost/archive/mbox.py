@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +34,14 @@ from gatepost.numbers import number
 
 _QUOTED: Final = re.compile(rb"([\n\r])>(>{0,1000}From )")
 _FROM: Final = b"From "
-_MARKS: Final = (b"\nFrom ", b"\rFrom ", b"\n\xef\xbb\xbfFrom ")
-"""How a separator may begin; one with a byte order mark where files were put together that had one each."""
+_MARKS: Final = (b"\nFrom ", b"\rFrom ", b"\0From ", b"\n\xef\xbb\xbfFrom ")
+"""How a separator may begin; behind NUL where a crash left a hole in the file, and with a byte order mark where files
+were put together that had one each."""
+_BOUNDARY: Final = re.compile(
+    rb'(?i)^multipart/.*?\bboundary[ \t]*=[ \t]*(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.DOTALL
+)
+_SAMPLE: Final = 50
+"""Separators by which the habit of a file is known: whether it has empty lines before them."""
 _MMDF: Final = b"\1\1\1\1"
 _WIDE: Final = 256 * 1024 * 1024
 """Octets of a mailbox in UTF-16 that is turned into UTF-8 in memory."""
@@ -51,6 +58,11 @@ def is_mbox(data: Octets) -> bool:
     return line.startswith(_FROM) and (
         separator.date(line[5:]) is not None or separator.mail_follows(head[len(line) :])
     )
+
+
+def holds_mailbox(data: Octets) -> bool:
+    """Whether there is a separator beyond doubt anywhere in a file that does not begin with one."""
+    return _Reader("", "", data).skip_to_mail()
 
 
 def _begin(data: Octets) -> int:
@@ -135,6 +147,10 @@ class _Reader:
         self._start = _begin(data)
         self._dateless = False
         """The first separator has no date: then the others need none."""
+        self._bare = False
+        """The separators have no empty line before them."""
+        self._unclosed = b""
+        """What would close the parts of the message before, if it did not."""
         self._left_out = ""
         self._marks = {mark: data.find(mark) for mark in _MARKS}
         self._doubts: list[tuple[int, str]] = []
@@ -143,18 +159,39 @@ class _Reader:
     def skip_to_mail(self) -> bool:
         """Begins at the first separator that is beyond doubt, and notes what is left out; whether there is one."""
         for at in self._candidates(0, len(self._data)):
-            line = separator.line(self._data[at : at + separator.LINE])
-            head = self._data[at + len(line) : at + len(line) + separator.HEAD]
-            if separator.date(line[5:]) is not None and separator.mail_follows(head):
-                self._left_out = f"the {at:,} octets before the first separator are no message, and were left out"
+            if self._is_sure(at):
+                self._left_out = f"the {at:,} octets before the first separator"
                 self._start = at
                 return True
         return False
 
+    def _is_sure(self, at: int) -> bool:
+        line = separator.line(self._data[at : at + separator.LINE])
+        head = self._data[at + len(line) : at + len(line) + separator.HEAD]
+        return separator.date(line[5:]) is not None and separator.mail_follows(head)
+
+    def _has_bare(self, start: int) -> bool:
+        """Whether most of the first separators have no empty line before them: one alone is no habit."""
+        marks = dict(self._marks)
+        sure = (at for at in self._candidates(start + 1, len(self._data)) if self._is_sure(at))
+        blank = [_blank_before(self._data, at) for at in islice(sure, _SAMPLE)]
+        self._marks = marks
+        return blank.count(False) > max(blank.count(True), 1)
+
+    def _before(self) -> Iterator[Item | Bad]:
+        """What stands before the first separator."""
+        begin, end = _begin(self._data), self._start
+        where = f"{self._name}, line 1"
+        if separator.mail_follows(self._data[begin : min(end, begin + separator.HEAD)]):
+            yield _item(where, self._folder, self._data, (_dated(self._data, begin), begin, end, True))
+            yield Doubt(where, f"{self._left_out} are a header without one: a message was begun here")
+        else:
+            yield Bad(where, f"{self._left_out} are no message, and were left out")
+
     def items(self) -> Iterator[Item | Bad]:
         data, start = self._data, self._start
         if self._left_out:
-            yield Bad(f"{self._name}, line 1", self._left_out)
+            yield from self._before()
         regions = self._mmdf(start) if data[start : start + 4] == _MMDF else self._regions(start)
         number = 0
         for received, begin, end, quoted in regions:
@@ -175,8 +212,9 @@ class _Reader:
         data = self._data
         found = self._separator(start)
         self._dateless = found is not None and found.received is None
+        self._bare = self._has_bare(start)
         while found is not None:
-            begin = found.begin
+            at, begin = start, found.begin
             stated = self._content_end(begin)
             if stated is None:
                 start, following = self._next(begin, len(data))
@@ -184,10 +222,30 @@ class _Reader:
             else:
                 end, start = stated, _skip_blank(data, stated)
                 following = self._separator(start)
-                quoted = self._next(begin, stated, quiet=True)[1] is None
+                quoted = self._is_quoted(begin, stated)
+            self._look_for_cut(at, begin, end)
             received = found.received
             yield _dated(data, begin) if received is None else received, begin, end, quoted
             found = following
+
+    def _look_for_cut(self, at: int, begin: int, end: int) -> None:
+        """A message whose parts are closed only behind the next separator holds it, and was cut there."""
+        if self._unclosed and self._data.find(self._unclosed, begin, end) >= 0:
+            why = "it looks like a separator, but parts of the message before it end only behind it"
+            self._doubts.append((at, f"{why}: a message was begun here"))
+        kind = _BOUNDARY.match(
+            uidl.header_fields(self._data[begin : min(end, begin + 64 * 1024)]).get(b"content-type", b"")
+        )
+        close = b"\n--" + (kind[1] or kind[2]) + b"--" if kind else b""
+        self._unclosed = close if close and self._data.find(close, begin, end) < 0 else b""
+
+    def _is_quoted(self, begin: int, end: int) -> bool:
+        """Whether a message with a Content-Length holds no separator; one beyond doubt may as well be of the next."""
+        at, found = self._next(begin, end, quiet=True)
+        if found is not None and self._is_sure(at):
+            why = "it looks like a separator, but Content-Length takes it into its message: it was left there"
+            self._doubts.append((at, why))
+        return found is None
 
     def _next(self, start: int, end: int, *, quiet: bool = False) -> tuple[int, _Separator | None]:
         """Where the next separator is, and what it says."""
@@ -224,6 +282,7 @@ class _Reader:
             blank=first or _blank_before(data, at),
             first=first,
             dateless=self._dateless,
+            bare=self._bare,
         )
         if verdict.doubt and not quiet:
             self._doubts.append((at, verdict.doubt))

@@ -157,21 +157,23 @@ class Verdict(Struct, frozen=True):
 NO_SEPARATOR: Final = Verdict(separates=False)
 
 
-def judge(line: bytes, head: bytes, *, blank: bool, first: bool, dateless: bool) -> Verdict:
+def judge(line: bytes, head: bytes, *, blank: bool, first: bool, dateless: bool, bare: bool = False) -> Verdict:
     """Weighs what speaks for a separator.
 
     `head` is what follows it. `blank`: the line before is empty, or there is none. `first`: it begins the file.
-    `dateless`: the file's first separator has no date.
+    `dateless`: the file's first separator has no date. `bare`: the file's separators have no empty line before them.
     """
     received = date(line[5:])
     if received is None:
         return _without_date(head, blank=blank, expected=first or dateless)
     if header_follows(head):
-        return Verdict(separates=True, received=received)
+        surely = blank or (bare and mail_follows(head))
+        why = "it looks like a separator, but has no empty line before it: a message was begun here"
+        return Verdict(separates=True, received=received, doubt="" if surely else why)
     if not blank:
         why = "neither an empty line before it nor a header behind it: it was left in its message"
         return Verdict(separates=False, doubt=f"it looks like a separator, but has {why}")
-    if first or not head or head[:1] in b"\r\n" or _DAEMON in line:
+    if first or not head or _DAEMON in line:
         return Verdict(separates=True, received=received)
     why = "it looks like a separator, but has no header behind it: a message was begun here"
     return Verdict(separates=True, received=received, doubt=why)

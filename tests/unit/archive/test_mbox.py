@@ -60,7 +60,7 @@ def test_what_is_no_separator(line: bytes) -> None:
     ("data", "expected"),
     [
         (FROM + b"A: b\n\none\n\n" + FROM + b"A: c\n\ntwo\n\n", [b"A: b\n\none\n", b"A: c\n\ntwo\n"]),
-        (FROM + b"A: b\n\nno blank\n" + FROM + b"A: c\n\nno end", [b"A: b\n\nno blank\n", b"A: c\n\nno end"]),
+        (FROM + b"A: b\n\nno blank\n\n" + FROM + b"A: c\n\nno end", [b"A: b\n\nno blank\n", b"A: c\n\nno end"]),
         (FROM + b"A: b\r\n\r\none\r\n\r\n" + FROM + b"A: c\n\n", [b"A: b\r\n\r\none\r\n", b"A: c\n"]),
         (
             FROM + b"A: b\n\nFrom here on it is text\n>From x\n>>From y\n> From\n",

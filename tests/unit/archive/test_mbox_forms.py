@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.archive.formats import Format, detect
 from gatepost.archive.item import Bad, Doubt, Item
 from gatepost.archive.mbox import read
 from gatepost.model import Flag
@@ -142,3 +143,42 @@ def test_the_cases_that_failed() -> None:
     for path, count in (("mixed_year.mbox", 3), ("year_before_time.mbox", 2), ("cr_only.mbox", 2)):
         found = list(read(CASES / path))
         assert [type(one) for one in found] == [Item] * count
+
+
+def doubts(tmp_path: Path, octets: bytes) -> tuple[int, list[str]]:
+    """How many messages came out, and the lines in doubt."""
+    mails, bad = whole(tmp_path, octets)
+    assert all(isinstance(one, Doubt) for one in bad)
+    return len(mails), [one.key.partition(", ")[2] for one in bad]
+
+
+def test_mail_within_a_message_is_cut_and_merged_only_with_a_doubt(tmp_path: Path) -> None:
+    first, inner = LINES["mboxo"], f"{LINES['eudora']}\n{message(9)}"
+    for text in (f"look:\n{inner}", f"look:\n{LINES['eudora']}\nNote: mine\n", f"look:\n\n{LINES['eudora']}\n\nmine\n"):
+        octets = f"{first}\n{message(1)}{text}\n{first}\n{message(2)}".encode()
+        assert doubts(tmp_path, octets) == (3, [f"line {8 + text[: text.index('From')].count(chr(10))}"])
+    one = f"Content-Length: {len(inner) + 2}\nFrom: a\n\n\n\n{inner}"
+    assert doubts(tmp_path, f"{first}\n{one}\n{first}\n{message(2)}".encode()) == (2, ["line 7"])
+
+
+def test_a_mailbox_attached_to_a_message_is_cut_with_a_doubt(tmp_path: Path) -> None:
+    first = LINES["mboxo"]
+    for quote, end in (('"', "\n"), ("", "\r\n")):
+        head = f"Content-Type: multipart/mixed;\n boundary={quote}b1{quote}\nFrom: a\n\n--b1\n\n"
+        text = f"{first}\n{head}{first}\n{message(1)}--b1--\n\n{first}\n{message(2)}"
+        assert doubts(tmp_path, text.replace("\n", end).encode()) == (3, ["line 8"])
+        torn = f"{first}\n{head}\n{first}\n{message(1)}\n{first}\n{head}--b1--\n"
+        assert doubts(tmp_path, torn.encode()) == (3, [])
+
+
+def test_a_hole_that_a_crash_left_hides_no_message(tmp_path: Path) -> None:
+    one, two = (f"{LINES['mboxo']}\n{message(number)}\n".encode() for number in (1, 2))
+    assert doubts(tmp_path, one + b"\0" * 512 + two) == (2, ["line 9"])
+
+
+def test_a_message_before_the_first_separator_is_imported(tmp_path: Path) -> None:
+    octets = f"{message(0)}\n{LINES['mboxo']}\n{message(1)}".encode()
+    assert doubts(tmp_path, octets) == (2, ["line 1"])
+    assert detect(tmp_path / "box") is Format.MBOX
+    (tmp_path / "box").rename(tmp_path / "box.eml")
+    assert detect(tmp_path / "box.eml") is Format.EML

@@ -95,9 +95,11 @@ DATED = b"From a Wed Dec  6 09:14:04 2023\n"
 @pytest.mark.parametrize(
     ("text", "head", "context", "separates", "doubt"),
     [
-        (DATED, HEADER, "", True, ""),
+        (DATED, HEADER, "", True, "a message was begun here"),
+        (DATED, HEADER, "bare", True, ""),
+        (DATED, b"Note: x\n\n", "bare", True, "a message was begun here"),
         (DATED, HEADER, "blank", True, ""),
-        (DATED, b"\ntext", "blank", True, ""),
+        (DATED, b"\ntext", "blank", True, "a message was begun here"),
         (DATED, b"", "blank", True, ""),
         (DATED, b"text", "blank", True, "a message was begun here"),
         (DATED, b"text", "blank first", True, ""),
@@ -112,7 +114,9 @@ DATED = b"From a Wed Dec  6 09:14:04 2023\n"
 )
 def test_what_speaks_for_a_separator(text: bytes, head: bytes, context: str, separates: bool, doubt: str) -> None:
     words = context.split()
-    verdict = judge(text, head, blank="blank" in words, first="first" in words, dateless="dateless" in words)
+    verdict = judge(
+        text, head, blank="blank" in words, first="first" in words, dateless="dateless" in words, bare="bare" in words
+    )
     assert verdict.separates == separates
     assert verdict.doubt.endswith(doubt)
     assert bool(verdict.doubt) == bool(doubt)
