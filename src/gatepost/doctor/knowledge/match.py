@@ -17,6 +17,8 @@ _LOGGED: Final = 60
 """What the words of a server's log are worth beside their length: more than a code and a phrase of a mail program."""
 
 
+_CLASS: Final = 8
+"""What a code of SMTP is worth without words of the same row: it names a class of causes, and words name the cause."""
 _OWN: Final = 0.7
 """Share of the best score from which on a provider's own row goes first by a code: words are the provider's own."""
 _NAMED: Final = 2
@@ -134,10 +136,15 @@ def _judge(signs: _Signs, text: Text, present: Mapping[str, bool], asked: Asked)
     known = signs.codes | signs.beside if words else signs.codes
     code = max((each for each in present if each in known and (words or present[each])), key=weight, default="")
     if not words:
-        return Match(signs.row.id, weight(code) if asked.codes_first else 0, code, By.CODE) if code else None
+        return Match(signs.row.id, _alone(code) if asked.codes_first else 0, code, By.CODE) if code else None
     score = _together(words[0], code) if code and asked.codes_first else words[0]
     by = By.CODE if code in signs.codes and not code.isdigit() else words[2]
     return Match(signs.row.id, score, str(words[1]), by)
+
+
+def _alone(code: str) -> int:
+    """What a code says where no words of its row do."""
+    return min(weight(code), _CLASS) if code[0] in "45" else weight(code)
 
 
 def _weighed(signs: _Signs, text: Text, asked: Asked) -> list[tuple[int, Pattern, By]]:

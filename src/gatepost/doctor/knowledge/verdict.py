@@ -36,6 +36,10 @@ _REASON: Final = re.compile(r" ?: ?[a-z]{3,30} [a-z]{2,30}\b", re.ASCII)
 """A reason behind a refusal: words, and no name or number of a session."""
 _REFUSING: Final = (Stage.GREETING, Stage.LOGIN, Stage.MAILBOX)
 """Steps at which it is the server that says no; earlier ones fail by themselves, and tell that in chains."""
+_REACH: Final = 60
+"""Characters behind a colon that belong to the same message."""
+_NOTHING: Final = " .:;-"
+"""Signs that tell nothing."""
 _FORMER: Final = re.compile(
     r"during handling of the above exception|the above exception was the direct cause", re.ASCII
 )
@@ -61,22 +65,33 @@ def explanation(text: str, reader: Reader) -> Explanation:
         providers=frozenset(name.strip() for name in heard.provider.split(",") if name),
         logged=heard.side == Side.SERVER,
     )
-    found = _inner_first(made, reader.recogniser, asked) or _vague(made, asked, heard, reader)
+    found, inner = _inner_first(made, reader.recogniser, asked)
+    found = found or _vague(made, asked, heard, reader)
     found = [each for each in found if not _other_providers(each, heard, row)]
     found = _reason_first(found, made, reader)
     found.sort(key=lambda each: _foreign(each, heard, row))
     shown = tuple(each for each in found if each is found[0] or not _overheard(each, found[0], heard))[:_SHOWN]
+    if not inner or _tells_of_itself(shown, reader):
+        return Explanation(shown, Confidence.POSSIBLE, heard)
     return Explanation(shown, _sureness(made, shown, heard, row), heard)
 
 
-def _inner_first(text: Text, recogniser: Recogniser, asked: Asked) -> list[Match]:
-    """The rows that fit, those first that the innermost cause in a chain fits by itself."""
+def _inner_first(text: Text, recogniser: Recogniser, asked: Asked) -> tuple[list[Match], bool]:
+    """The rows that fit, those first that the innermost cause in a chain fits by itself; whether that fits any."""
     found = recogniser.match(text, asked)
     cause = _cause(text.plain)
-    if cause == text.plain or not found:
-        return list(found)
+    if not cause.strip(_NOTHING) or cause == text.plain or not found:
+        return list(found), True
     inner = {each.id for each in recogniser.match(replace(text, plain=cause, codes=frozenset()), asked)}
-    return sorted(found, key=lambda each: each.id not in inner)
+    return sorted(found, key=lambda each: each.id not in inner), bool(inner)
+
+
+def _tells_of_itself(found: tuple[Match, ...], reader: Reader) -> bool:
+    """Whether the first row is only what a program could not do ("unable to log in"): that is no server's refusal."""
+    best = found[0] if found else None
+    return (
+        best is not None and best.by is By.WORDS and best.matched[:6] == "cannot" and best.id in reader.finder.wrappers
+    )
 
 
 def _cause(plain: str) -> str:
@@ -93,9 +108,21 @@ def _reason_first(found: list[Match], text: Text, reader: Reader) -> list[Match]
     if not found or found[0].by is not By.WORDS or found[0].id not in reader.finder.wrappers:
         return found
     if len(found[0].matched) > _SHORT or any(each.id not in reader.finder.wrappers for each in found[1:]):
-        return found
+        return sorted(found, key=lambda each: not _behind(each, found[0], text.plain))
     reasons = [each for each in _near(text, reader) if each.id not in reader.finder.wrappers]
     return [*(each for each in reasons if each.score >= _BESIDE), *found]
+
+
+def _behind(each: Match, wrapper: Match, plain: str) -> bool:
+    """Whether a row's words stand behind the colon that follows a wrapper's."""
+    _, _, rest = plain[_end(wrapper, plain) :].partition(":")
+    return each is not wrapper and each.by is By.WORDS and each.matched.split(BETWEEN)[0] in rest[:_REACH]
+
+
+def _end(match: Match, plain: str) -> int:
+    """Where the words that were recognised end in a text."""
+    last = match.matched.split(BETWEEN)[-1]
+    return plain.find(last) + len(last)
 
 
 def _vague(text: Text, asked: Asked, heard: Heard, reader: Reader) -> list[Match]:
@@ -148,9 +175,8 @@ def _sureness(text: Text, found: tuple[Match, ...], heard: Heard, row: Callable[
 
 def _reason_behind(best: Match, plain: str, row: Callable[[str], Row]) -> bool:
     """Whether a colon and a reason follow a server's refusal: one that no row knows, or that row would be the first."""
-    last = best.matched.split(BETWEEN)[-1]
     refused = best.by is By.WORDS and row(best.id).stage in _REFUSING
-    return refused and bool(_REASON.match(plain, plain.find(last) + len(last)))
+    return refused and bool(_REASON.match(plain, _end(best, plain)))
 
 
 def _rivals(best: Match, others: tuple[Match, ...], row: Callable[[str], Row]) -> bool:

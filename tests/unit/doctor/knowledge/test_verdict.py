@@ -47,8 +47,9 @@ class TestCauses:
     def test_the_innermost_goes_first(self, text):
         assert told(text, *self.rows)[0] == ["T1", "C1"]
 
-    def test_what_the_innermost_does_not_tell_is_told_by_its_wrapper(self):
-        assert told("connection refused; caused by: nothing", *self.rows)[0] == ["T1"]
+    def test_what_the_innermost_does_not_tell_is_told_by_its_wrapper_but_not_for_sure(self):
+        assert told("connection refused; caused by: nothing", *self.rows) == (["T1"], Confidence.POSSIBLE)
+        assert told("connection refused; caused by: ", *self.rows) == (["T1"], Confidence.CERTAIN)
         assert told("nothing; caused by: nothing", *self.rows)[0] == []
 
 
@@ -112,6 +113,16 @@ class TestReasons:
     def test_a_reason_beside_a_refusal_goes_first(self):
         assert told("login failed: plaintext was lost", *self.rows) == (["A2", "A1"], Confidence.POSSIBLE)
 
+    def test_a_message_behind_a_colon_goes_before_what_stands_before_it(self):
+        other = row("T8", patterns=("hung up",))
+        assert told("login failed for anna: the server hung up", *self.rows, other)[0] == ["T8", "A1"]
+        assert told("login failed, hung up: anna", *self.rows, other)[0] == ["A1", "T8"]
+
+    def test_what_a_program_could_not_do_is_no_refusal(self):
+        rows = row("A1", patterns=("unable to log in",)), row("A2", patterns=("unable to log in",))
+        assert told("imap: unable to log in", rows[0]) == (["A1"], Confidence.POSSIBLE)
+        assert told("imap: unable to log in", rows[1]) == (["A2"], Confidence.CERTAIN)
+
     def test_far_away_it_does_not(self):
         assert told(f"login failed: plaintext {'x' * 30} lost", *self.rows)[0] == ["A1"]
         assert told("login failed: password lost", *self.rows)[0] == ["A1"]
@@ -165,6 +176,11 @@ class TestWhatServersSay:
             ("550 bad MX record", "D17"),
             ("550 your IP is in prison", "G2"),
             ("451 4.7.500 Server busy", "G3"),
+            ("imap_open(): Can not authenticate to IMAP server: [CLOSED] connection broken", "T8"),
+            ("Encrypted connection unavailable", "X6"),
+            ("451 Temporary local problem", "A3"),
+            ("450 4.2.2 Greylisted", "G30"),
+            ("452 4.2.2 Something or other", "A17"),
             ("msmtp: the server does not support authentication", "A22"),
             (("connect to 192.0.2.1 failed to connect to a/192.0.2.1 (port 465) after 90000ms: isConnected failed: "
              "ENETUNREACH (Network is unreachable)"), "T5"),
