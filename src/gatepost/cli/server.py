@@ -13,7 +13,7 @@ from msgspec import Struct
 from gatepost.cli import output
 from gatepost.cli.environment import Environment
 from gatepost.cli.quickstart import quickstart
-from gatepost.net.places import LAST_BACKUP
+from gatepost.net.places import LAST_BACKUP, as_owner_of
 from gatepost.net.status import Status, read_status
 from gatepost.store.notices import notices
 
@@ -79,13 +79,16 @@ def store_status(directory: Path) -> StoreStatus:
     """Raises PermissionError."""
     octets = 0
     last_backup = None
+    told: tuple[str, ...] = ()
     if directory.exists():
         os.scandir(directory).close()
         for folder, _, names in os.walk(directory):
             octets += sum((Path(folder) / name).lstat().st_size for name in names)
         mark = directory / LAST_BACKUP
         last_backup = int(mark.stat().st_mtime) if mark.exists() else None
-    return StoreStatus(str(directory), octets, last_backup, tuple(notices(directory)))
+        with as_owner_of(directory):
+            told = tuple(notices(directory))
+    return StoreStatus(str(directory), octets, last_backup, told)
 
 
 def _explain(found: Status | None, store: StoreStatus) -> None:
