@@ -3,6 +3,8 @@
 Reading stays as it is: what the server's user may read it needs (the library, roots, the data). What a process does not
 need is writing elsewhere, making and removing files, running programs, TCP connections of its own, and signals to
 others. Where the kernel has less of it, or a filter forbids it, what there is holds.
+
+It is one wall of several: it does not see UDP, MPTCP and TCP Fast Open, a change of modes, or Unix sockets with a name.
 """
 
 from __future__ import annotations
